@@ -1,0 +1,2 @@
+// Package tensor holds the numeric kernels of agar.
+package tensor

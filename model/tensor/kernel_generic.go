@@ -1,0 +1,33 @@
+package tensor
+
+// genericKernel is the portable path, and the reference of all others.
+var genericKernel = kernel{
+	name:       "generic",
+	nr:         8,
+	heights:    []int{4, 1},
+	kc:         384,
+	mc:         64,
+	tile:       map[int]tileFunc{4: tileGeneric(4), 1: tileGeneric(1)},
+	interleave: interleaveGeneric,
+	stripes:    stripesGeneric,
+	vector:     genericVector,
+}
+
+// genericVector is the portable set of vector kernels.
+var genericVector = vector{
+	dot:      dotGeneric,
+	axpy:     axpyGeneric,
+	add:      addGeneric,
+	scale:    scaleGeneric,
+	sumSq:    sumSqGeneric,
+	scaleMul: scaleMulGeneric,
+	softmax:  softmaxGeneric,
+	siluMul:  siluMulGeneric,
+	adam:     adamGeneric,
+	f16to32:  f16to32Generic,
+	f32to16:  f32to16Generic,
+	bf16to32: bf16to32Generic,
+	q4x0:     q4x0Generic,
+	q4x1:     q4x1Generic,
+	q8x0:     q8x0Generic,
+}
