@@ -1,0 +1,141 @@
+package lora
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Config is what matters of an adapter_config.json.
+type Config struct {
+	R             int                // default rank
+	Alpha         float64            // default α
+	RSLoRA        bool               // s = α/√r instead of α/r
+	RankPattern   map[string]int     // regular expression → r
+	AlphaPattern  map[string]float64 // regular expression → α
+	BaseModel     string             // base_model_name_or_path
+	Revision      string             // of the base model
+	TargetModules []string           // a list (unordered in the file, sorted here), or one regular expression
+	TargetRegexp  bool               // TargetModules holds a regular expression
+	Dropout       float64            // training only
+	PEFTVersion   string             // which PEFT wrote it, "" when unknown
+
+	// Patterns are tried in the order of the file; the first match wins.
+	rankOrder, alphaOrder []string
+}
+
+// ParseConfig reads the bytes of an adapter_config.json. Warnings name keys
+// that were ignored because they are unknown and empty. Errors name the key,
+// what was found and what is expected.
+func ParseConfig(data []byte) (c Config, warnings []string, err error) {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return Config{}, nil, fmt.Errorf("found no JSON object: %w", err)
+	}
+	if warnings, err = refuse(raw); err != nil {
+		return Config{}, nil, err
+	}
+	if err := c.fill(raw); err != nil {
+		return Config{}, nil, err
+	}
+	return c, warnings, c.check()
+}
+
+// readConfig reads dir/adapter_config.json.
+func readConfig(dir string) (Config, []string, error) {
+	path := filepath.Join(dir, "adapter_config.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, nil, fmt.Errorf("lora: %w", err)
+	}
+	c, warnings, err := ParseConfig(data)
+	if err != nil {
+		return Config{}, nil, fmt.Errorf("lora: %s: %w", path, err)
+	}
+	return c, warnings, nil
+}
+
+// fill decodes the keys of raw that Config has.
+func (c *Config) fill(raw map[string]json.RawMessage) (err error) {
+	c.R, c.Alpha = 8, 8 // PEFT's defaults
+	fields := []struct {
+		key string
+		dst any
+	}{
+		{"r", &c.R}, {"lora_alpha", &c.Alpha}, {"use_rslora", &c.RSLoRA}, {"lora_dropout", &c.Dropout},
+		{"rank_pattern", &c.RankPattern}, {"alpha_pattern", &c.AlphaPattern},
+		{"base_model_name_or_path", &c.BaseModel}, {"revision", &c.Revision}, {"peft_version", &c.PEFTVersion},
+	}
+	for _, f := range fields {
+		if v, ok := raw[f.key]; ok {
+			if err := json.Unmarshal(v, f.dst); err != nil {
+				return fmt.Errorf("key %q: found %s: %w", f.key, brief(v), err)
+			}
+		}
+	}
+	if c.rankOrder, err = keysOf(raw["rank_pattern"]); err != nil {
+		return fmt.Errorf("key %q: %w", "rank_pattern", err)
+	}
+	if c.alphaOrder, err = keysOf(raw["alpha_pattern"]); err != nil {
+		return fmt.Errorf("key %q: %w", "alpha_pattern", err)
+	}
+	c.TargetModules, c.TargetRegexp, err = targets(raw["target_modules"])
+	return err
+}
+
+func (c *Config) check() error {
+	if c.R <= 0 {
+		return fmt.Errorf("key %q: found %d, expected a positive rank", "r", c.R)
+	}
+	for p, r := range c.RankPattern {
+		if r <= 0 {
+			return fmt.Errorf("key %q: found rank %d for %q, expected a positive one", "rank_pattern", r, p)
+		}
+	}
+	for _, p := range append(append([]string(nil), c.rankOrder...), c.alphaOrder...) {
+		if _, err := compile(p); err != nil {
+			return fmt.Errorf("pattern %q: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// keysOf lists the keys of a JSON object in the order they are written, the
+// order in which PEFT tries them. A repeated key keeps its first place.
+func keysOf(raw json.RawMessage) ([]string, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	t, err := dec.Token()
+	if len(raw) == 0 || t == nil && err == nil {
+		return nil, nil // absent or null
+	}
+	if err != nil || t != json.Delim('{') {
+		return nil, fmt.Errorf("found %s, expected an object", brief(raw))
+	}
+	var keys []string
+	seen := map[string]bool{}
+	for dec.More() {
+		k, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		if key := k.(string); !seen[key] {
+			seen[key] = true
+			keys = append(keys, key)
+		}
+		var skip json.RawMessage
+		if err := dec.Decode(&skip); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// brief shortens a JSON value for an error message.
+func brief(v json.RawMessage) string {
+	if s := string(v); len(s) <= 60 {
+		return s
+	}
+	return string(v[:57]) + "…"
+}

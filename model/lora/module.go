@@ -1,0 +1,99 @@
+package lora
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Module is the adapter of one linear layer. A and B are owned by the Module.
+type Module struct {
+	Name       string    // model.layers.21.mlp.down_proj
+	Layer      int       // decoder block, from 0; −1 when the name has none
+	Proj       string    // last part of the name: q_proj, …, down_proj
+	R, In, Out int       // rank, width read, width written
+	A          []float32 // [R, In] row-major
+	B          []float32 // [Out, R] row-major
+	Scale      float64   // s
+}
+
+// NormA is ‖A‖_F.
+func (m *Module) NormA() float64 { return norm(m.A) }
+
+// NormB is ‖B‖_F.
+func (m *Module) NormB() float64 { return norm(m.B) }
+
+// NormDelta is ‖ΔW‖_F = |s|·√tr(BᵀB·AAᵀ), from two r×r Grams.
+func (m *Module) NormDelta() float64 {
+	return math.Sqrt(max(Inner(m, m), 0))
+}
+
+// Zero tells whether B is all zeros, so that the module changes nothing.
+func (m *Module) Zero() bool {
+	for _, b := range m.B {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func norm(x []float32) float64 {
+	s := 0.0
+	for _, v := range x {
+		s += float64(v) * float64(v)
+	}
+	return math.Sqrt(s)
+}
+
+// Inner is the Frobenius product ⟨ΔW_t, ΔW_s⟩ = s_t·s_s·tr(B_tᵀB_s·A_sA_tᵀ) of
+// two states of one layer, which may differ in rank but not in shape. It costs
+// R_t·R_s·(In+Out) and depends on the factors only through ΔW. Different shapes
+// panic with ErrShape.
+func Inner(t, s *Module) float64 {
+	if t.In != s.In || t.Out != s.Out {
+		panic(ErrShape)
+	}
+	a := mulABt(s.A, s.R, t.A, t.R, t.In)
+	b := mulAtB(t.B, t.R, s.B, s.R, t.Out)
+	sum := 0.0
+	for i := range t.R {
+		for j := range s.R {
+			sum += b.At(i, j) * a.At(j, i)
+		}
+	}
+	return t.Scale * s.Scale * sum
+}
+
+// mulABt is x·yᵀ of x [n, d] and y [m, d] in float64.
+func mulABt(x []float32, n int, y []float32, m, d int) *mat.Dense {
+	out := mat.NewDense(n, m, nil)
+	for i := range n {
+		for j := range m {
+			out.Set(i, j, dot(x[i*d:(i+1)*d], y[j*d:(j+1)*d]))
+		}
+	}
+	return out
+}
+
+// mulAtB is xᵀ·y of x [d, n] and y [d, m] in float64.
+func mulAtB(x []float32, n int, y []float32, m, d int) *mat.Dense {
+	out := mat.NewDense(n, m, nil)
+	o := out.RawMatrix().Data
+	for k := range d {
+		for i, a := range x[k*n : (k+1)*n] {
+			for j, b := range y[k*m : (k+1)*m] {
+				o[i*m+j] += float64(a) * float64(b)
+			}
+		}
+	}
+	return out
+}
+
+func dot(x, y []float32) float64 {
+	s := 0.0
+	for i, v := range x {
+		s += float64(v) * float64(y[i])
+	}
+	return s
+}
