@@ -1,0 +1,127 @@
+package tokenizer
+
+import "unicode/utf8"
+
+// model turns one pre-tokenized word into symbols. The result is valid until
+// the next call with the same scratch and must not be modified.
+type model interface {
+	tokenize(word string, s *scratch) []symbol
+}
+
+// wordLevel has an id a word.
+type wordLevel struct {
+	vocab map[string]int32
+	unk   int32
+}
+
+func (m *wordLevel) tokenize(word string, s *scratch) []symbol {
+	id, ok := m.vocab[word]
+	if !ok {
+		id = m.unk
+	}
+	s.word = append(s.word[:0], symbol{id, int32(len(word))})
+	return s.word
+}
+
+// bpe is byte-pair encoding. With raw set, words come as bytes rather than in
+// the byte-level alphabet.
+type bpe struct {
+	vocab        map[string]int32
+	merges       *mergeTable
+	cache        *cache
+	unk          int32 // −1: unknown characters are dropped
+	fuseUnk      bool
+	byteFallback bool
+	ignoreMerges bool
+	prefix       string // before every character of a word but the first
+	suffix       string // after a word's last character
+	raw          bool
+	byteIDs      [256]int32       // raw: the token of every byte
+	rawVocab     map[string]int32 // raw with ignoreMerges: vocab by bytes
+	fallback     [256]int32       // the token <0xHH> of a byte or −1
+}
+
+func (m *bpe) tokenize(word string, s *scratch) []symbol {
+	if m.ignoreMerges {
+		v := m.vocab
+		if m.raw {
+			v = m.rawVocab
+		}
+		if id, ok := v[word]; ok {
+			s.word = append(s.word[:0], symbol{id, int32(len(word))})
+			return s.word
+		}
+	}
+	if w, ok := m.cache.get(word); ok {
+		return w
+	}
+	s.word = s.word[:0]
+	if m.raw {
+		for i := range len(word) {
+			s.word = append(s.word, symbol{m.byteIDs[word[i]], 1})
+		}
+	} else {
+		s.word = m.characters(word, s.word)
+	}
+	w := m.merges.mergeAll(s.word, s)
+	m.cache.put(word, w)
+	return w
+}
+
+// characters looks up the characters of word. An unknown one becomes its bytes
+// where the vocabulary has them, else the unknown token, else nothing.
+func (m *bpe) characters(word string, out []symbol) []symbol {
+	unk := int32(0) // bytes of unknown characters not yet in out
+	flush := func() {
+		if unk > 0 {
+			out = append(out, symbol{m.unk, unk})
+		}
+		unk = 0
+	}
+	for i := 0; i < len(word); {
+		_, w := utf8.DecodeRuneInString(word[i:])
+		c := m.affixed(word, i, i+w)
+		i += w
+		if id, ok := m.vocab[c]; ok {
+			flush()
+			out = append(out, symbol{id, int32(w)})
+			continue
+		}
+		if m.byteFallback && m.hasBytes(c) {
+			for k := range len(c) {
+				out = append(out, symbol{m.fallback[c[k]], 1})
+			}
+			continue
+		}
+		if m.unk < 0 {
+			continue
+		}
+		if !m.fuseUnk {
+			flush()
+		}
+		unk += int32(w)
+	}
+	flush()
+	return out
+}
+
+// affixed is the character word[i:j] with the prefix and suffix of its place.
+func (m *bpe) affixed(word string, i, j int) string {
+	c := word[i:j]
+	if i > 0 && m.prefix != "" {
+		c = m.prefix + c
+	}
+	if j == len(word) && m.suffix != "" {
+		c += m.suffix
+	}
+	return c
+}
+
+func (m *bpe) hasBytes(c string) bool {
+	for k := range len(c) {
+		if m.fallback[c[k]] < 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,71 @@
+package tokenizer
+
+// Encoding is a tokenized text. Offsets[i] is the half-open byte range of the
+// text that IDs[i] stands for; see the package documentation.
+type Encoding struct {
+	IDs     []int32
+	Offsets [][2]int
+}
+
+// Encode tokenizes text. Added tokens that are written in it are recognised,
+// special ones too. With addSpecial the post-processor adds its own, such as a
+// BOS token. The result belongs to the caller.
+func (t *Tokenizer) Encode(text string, addSpecial bool) Encoding {
+	e := t.encoders.Get().(*encoder)
+	e.out = Encoding{}
+	t.raw.split(newText(text), e.normalize, e.take)
+	out := e.out
+	e.out = Encoding{}
+	t.encoders.Put(e)
+	for _, p := range t.posts {
+		out = p.process(t, text, out, addSpecial)
+	}
+	return out
+}
+
+// encoder is the state of one Encode: the pipeline as a chain of functions,
+// built once, and buffers.
+type encoder struct {
+	t       *Tokenizer
+	out     Encoding
+	scratch scratch
+	chain   []func(text) // chain[i] runs pre-tokenizer i, the last the model
+}
+
+func newEncoder(t *Tokenizer) *encoder {
+	e := &encoder{t: t, chain: make([]func(text), len(t.pre)+1)}
+	e.chain[len(t.pre)] = e.word
+	for i := len(t.pre) - 1; i >= 0; i-- {
+		e.chain[i] = func(x text) { t.pre[i].split(x, e.chain[i+1]) }
+	}
+	return e
+}
+
+// normalize takes a stretch between added tokens.
+func (e *encoder) normalize(x text) {
+	if e.t.norm != nil {
+		x = e.t.norm.normalize(x)
+	}
+	e.t.normalized.split(x, e.chain[0], e.take)
+}
+
+// take puts out an added token.
+func (e *encoder) take(a *addedToken, x text) { e.emit(a.ID, x.origin(0, len(x.s)), len(x.orig)) }
+
+// word runs the model on one pre-tokenized piece.
+func (e *encoder) word(x text) {
+	if x.s == "" {
+		return
+	}
+	at := 0
+	for _, s := range e.t.model.tokenize(x.s, &e.scratch) {
+		end := at + int(s.size)
+		e.emit(s.id, x.origin(at, end), len(x.orig))
+		at = end
+	}
+}
+
+func (e *encoder) emit(id int32, o span, length int) {
+	e.out.IDs = append(e.out.IDs, id)
+	e.out.Offsets = append(e.out.Offsets, [2]int{min(o.start, length), min(o.end, length)})
+}

@@ -1,0 +1,79 @@
+package tokenizer
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// normalizer rewrites a piece of text and keeps its alignment.
+type normalizer interface{ normalize(t text) text }
+
+// normalizeFunc makes a function a normalizer.
+type normalizeFunc func(t text) text
+
+func (f normalizeFunc) normalize(t text) text { return f(t) }
+
+// normalizers is the normalizer of type Sequence.
+type normalizers []normalizer
+
+func (ns normalizers) normalize(t text) text {
+	for _, n := range ns {
+		t = n.normalize(t)
+	}
+	return t
+}
+
+// lowercase is Unicode's full lower case without context.
+func lowercase(t text) text {
+	cs := make([]change, 0, len(t.s))
+	for _, r := range t.s {
+		if r == 'İ' { // the only character whose lower case is two
+			cs = append(cs, change{'i', 0}, change{'\u0307', 1})
+			continue
+		}
+		cs = append(cs, change{unicode.ToLower(r), 0})
+	}
+	return t.transform(cs)
+}
+
+// stripAccents drops the characters of category Mn.
+func stripAccents(t text) text {
+	var drop [][2]int
+	for i, r := range t.s {
+		if unicode.Is(unicode.Mn, r) {
+			drop = append(drop, [2]int{i, i + utf8.RuneLen(r)})
+		}
+	}
+	return t.replace(drop, "")
+}
+
+// strip drops white space at the chosen ends.
+func strip(left, right bool) normalizer {
+	return normalizeFunc(func(t text) text {
+		i, j := 0, len(t.s)
+		if left {
+			i = j - len(strings.TrimLeftFunc(t.s, unicode.IsSpace))
+		}
+		if right {
+			j = max(i, len(strings.TrimRightFunc(t.s, unicode.IsSpace)))
+		}
+		return t.slice(i, j)
+	})
+}
+
+// form is one of Unicode's four normalization forms.
+func form(f norm.Form) normalizer {
+	return normalizeFunc(func(t text) text {
+		if f.IsNormalString(t.s) {
+			return t
+		}
+		cs := decompose(t.s, f == norm.NFKD || f == norm.NFKC)
+		if f == norm.NFC || f == norm.NFKC {
+			cs = recompose(cs)
+		}
+		return t.transform(cs)
+	})
+}

@@ -1,0 +1,108 @@
+package tokenizer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Parts describes a byte-level BPE tokenizer that comes from somewhere else
+// than a tokenizer.json, such as the metadata of a GGUF file.
+type Parts struct {
+	Tokens       []string // by id, in the byte-level alphabet
+	Merges       []string // "left right", best first
+	Control      []int32  // ids of special tokens
+	User         []int32  // ids of tokens matched in the text that are not special
+	Pattern      string   // what splits a text into words; empty: GPT-2's
+	Digits       bool     // every digit is a word of its own
+	NFC          bool     // texts are brought to NFC first
+	IgnoreMerges bool     // a word in the vocabulary is one token whatever its merges
+	Prefix       []int32  // put before every text, such as BOS
+	Suffix       []int32  // put after every text
+}
+
+// Patterns of well-known families, for Parts.Pattern.
+const (
+	PatternGPT2   = gpt2Pattern
+	PatternLlama3 = llama3Pattern
+	PatternQwen2  = qwen2Pattern
+)
+
+// FromParts makes a tokenizer of p.
+func FromParts(p Parts) (*Tokenizer, error) {
+	f := file{Model: modelFile{Type: "BPE", Vocab: make(map[string]int32, len(p.Tokens)), IgnoreMerges: p.IgnoreMerges}}
+	for id, s := range p.Tokens {
+		if other, ok := f.Model.Vocab[s]; ok {
+			return nil, fmt.Errorf("tokenizer: token %q has both id %d and id %d", s, other, id)
+		}
+		f.Model.Vocab[s] = int32(id)
+	}
+	for i, l := range p.Merges {
+		m, err := splitMerge(l)
+		if err != nil {
+			return nil, fmt.Errorf("tokenizer: merge %d: %w", i, err)
+		}
+		f.Model.Merges = append(f.Model.Merges, m)
+	}
+	if err := p.addTokens(&f); err != nil {
+		return nil, err
+	}
+	p.addComponents(&f)
+	return f.build()
+}
+
+// addTokens lists the added tokens of p.
+func (p *Parts) addTokens(f *file) error {
+	for i, id := range slices.Concat(p.Control, p.User) {
+		if id < 0 || int(id) >= len(p.Tokens) {
+			return fmt.Errorf("tokenizer: added token %d lies outside the vocabulary of %d", id, len(p.Tokens))
+		}
+		f.AddedTokens = append(f.AddedTokens, addedToken{ID: id, Content: p.Tokens[id], Special: i < len(p.Control)})
+	}
+	return nil
+}
+
+// addComponents writes the pipeline of p as a file would.
+func (p *Parts) addComponents(f *file) {
+	no := false
+	if p.NFC {
+		f.Normalizer = &component{Type: "NFC"}
+	}
+	f.PreTokenizer = &component{Type: "Sequence"}
+	if p.Digits {
+		f.PreTokenizer.Pretokenizers = append(f.PreTokenizer.Pretokenizers, component{Type: "Digits", Individual: true})
+	}
+	if p.Pattern != "" && p.Pattern != gpt2Pattern {
+		c := component{Type: "Split", Behavior: string(isolated)}
+		c.Pattern = &struct {
+			String *string `json:"String"`
+			Regex  *string `json:"Regex"`
+		}{Regex: &p.Pattern}
+		f.PreTokenizer.Pretokenizers = append(f.PreTokenizer.Pretokenizers, c)
+	}
+	regex := p.Pattern == "" || p.Pattern == gpt2Pattern
+	f.PreTokenizer.Pretokenizers = append(f.PreTokenizer.Pretokenizers, component{Type: "ByteLevel", AddPrefixSpace: &no, UseRegex: &regex})
+	f.Decoder = &component{Type: "ByteLevel"}
+	if len(p.Prefix)+len(p.Suffix) > 0 {
+		f.PostProcessor = &component{Type: "TemplateProcessing", Single: templateAround(), SpecialTokens: map[string]templateSpec{
+			"prefix": {p.Prefix}, "suffix": {p.Suffix},
+		}}
+	}
+}
+
+// templateAround is prefix, text, suffix.
+func templateAround() []templatePiece {
+	type name = struct {
+		ID string `json:"id"`
+	}
+	return []templatePiece{{SpecialToken: &name{"prefix"}}, {Sequence: &name{"A"}}, {SpecialToken: &name{"suffix"}}}
+}
+
+// splitMerge reads "left right".
+func splitMerge(l string) ([2]string, error) {
+	a, b, ok := strings.Cut(l, " ")
+	if !ok || a == "" || b == "" || strings.Contains(b, " ") {
+		return [2]string{}, fmt.Errorf("found %q, expected two tokens with a space between", l)
+	}
+	return [2]string{a, b}, nil
+}

@@ -1,0 +1,231 @@
+package tokenizer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"unicode"
+)
+
+// Tokenizer is a tokenizer.json ready to use. It is safe for concurrent use.
+type Tokenizer struct {
+	sha        string
+	tokens     []string // by id
+	present    []bool   // ids that have a token
+	ids        map[string]int32
+	added      map[int32]addedToken
+	raw        matcher // added tokens matched in the raw text
+	normalized matcher // and those matched behind the normalizer
+	norm       normalizer
+	pre        []preTokenizer
+	model      model
+	posts      []postProcessor
+	decoders   []decoder
+	prefix     []int32
+	encoders   sync.Pool
+}
+
+// Open reads a tokenizer.json, or the one in a directory.
+func Open(path string) (*Tokenizer, error) {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		path = filepath.Join(path, "tokenizer.json")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	t, err := Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w (in %s)", err, path)
+	}
+	return t, nil
+}
+
+// Parse reads the contents of a tokenizer.json.
+func Parse(data []byte) (*Tokenizer, error) {
+	var f file
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fmt.Errorf("tokenizer: not a tokenizer.json: %w", err)
+	}
+	t, err := f.build()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	t.sha = hex.EncodeToString(sum[:])
+	return t, nil
+}
+
+// build makes a tokenizer of a file.
+func (f *file) build() (*Tokenizer, error) {
+	t := &Tokenizer{ids: map[string]int32{}, added: map[int32]addedToken{}}
+	if err := f.components(t); err != nil {
+		return nil, err
+	}
+	if err := t.setVocab(f); err != nil {
+		return nil, err
+	}
+	m, err := f.Model.build(t)
+	if err != nil {
+		return nil, err
+	}
+	t.model = m
+	if err := t.checkPosts(); err != nil {
+		return nil, err
+	}
+	t.encoders.New = func() any { return newEncoder(t) }
+	return t, nil
+}
+
+// components builds everything around the model.
+func (f *file) components(t *Tokenizer) (err error) {
+	if f.Normalizer != nil {
+		if t.norm, err = f.Normalizer.normalizer("normalizer"); err != nil {
+			return err
+		}
+	}
+	if f.PreTokenizer != nil {
+		if t.pre, err = f.PreTokenizer.preTokenizers("pre_tokenizer"); err != nil {
+			return err
+		}
+	}
+	if f.PostProcessor != nil {
+		if t.posts, err = f.PostProcessor.postProcessors("post_processor"); err != nil {
+			return err
+		}
+	}
+	if f.Decoder != nil {
+		t.decoders, err = f.Decoder.decoders("decoder")
+	}
+	return err
+}
+
+// setVocab fills the tables of ids. An added token that the model knows has
+// the model's id, others are numbered on from the end of the vocabulary.
+func (t *Tokenizer) setVocab(f *file) error {
+	limit := int32(len(f.Model.Vocab) + 1<<16)
+	for s, id := range f.Model.Vocab {
+		if id < 0 || id >= limit {
+			return fmt.Errorf("tokenizer: model.vocab: token %q has id %d, expected 0 to %d", s, id, limit-1)
+		}
+		if !t.put(s, id) {
+			return fmt.Errorf("tokenizer: model.vocab: id %d belongs to both %q and %q", id, min(s, t.tokens[id]), max(s, t.tokens[id]))
+		}
+		t.ids[s] = id
+	}
+	next := int32(len(f.Model.Vocab))
+	for _, a := range f.AddedTokens {
+		if a.Content == "" {
+			continue
+		}
+		if id, ok := t.ids[a.Content]; ok {
+			a.ID = id
+		} else {
+			for t.has(next) {
+				next++
+			}
+			a.ID = next
+			t.put(a.Content, next)
+			t.ids[a.Content] = next
+		}
+		t.added[a.ID] = a
+		t.match(a)
+	}
+	return nil
+}
+
+// match makes Encode look for a.
+func (t *Tokenizer) match(a addedToken) {
+	switch {
+	case !a.Normalized:
+		t.raw.add(a.Content, a)
+	case t.norm != nil:
+		t.normalized.add(t.norm.normalize(newText(a.Content)).s, a)
+	default:
+		t.normalized.add(a.Content, a)
+	}
+}
+
+// put gives id its token; false when it has one.
+func (t *Tokenizer) put(s string, id int32) bool {
+	if n := int(id) + 1; n > len(t.tokens) {
+		t.tokens = append(t.tokens, make([]string, n-len(t.tokens))...)
+		t.present = append(t.present, make([]bool, n-len(t.present))...)
+	}
+	if t.present[id] {
+		return false
+	}
+	t.tokens[id], t.present[id] = s, true
+	return true
+}
+
+// checkPosts refuses templates with ids that are not in the vocabulary, and
+// finds the prefix by sending a token −1 through them.
+func (t *Tokenizer) checkPosts() error {
+	probe := Encoding{IDs: []int32{-1}, Offsets: make([][2]int, 1)}
+	for _, p := range t.posts {
+		if tpl, ok := p.(template); ok {
+			probe = tpl.process(t, "", probe, true)
+		}
+	}
+	for _, id := range probe.IDs {
+		if id != -1 && !t.has(id) {
+			return fmt.Errorf("tokenizer: post_processor: token id %d is not in the vocabulary of %d", id, t.Size())
+		}
+	}
+	if i := slices.Index(probe.IDs, -1); i >= 0 {
+		t.prefix = probe.IDs[:i]
+	}
+	return nil
+}
+
+func (t *Tokenizer) has(id int32) bool { return id >= 0 && int(id) < len(t.tokens) && t.present[id] }
+
+// ID is the id of a token as it is written in the vocabulary (with Ġ for a
+// space in byte-level ones), or of an added token.
+func (t *Tokenizer) ID(token string) (int32, bool) {
+	id, ok := t.ids[token]
+	return id, ok
+}
+
+// Token is the token of id as it is written in the vocabulary.
+func (t *Tokenizer) Token(id int32) (string, bool) {
+	if !t.has(id) {
+		return "", false
+	}
+	return t.tokens[id], true
+}
+
+// Size is the number of ids, the largest and one, added tokens included.
+func (t *Tokenizer) Size() int { return len(t.tokens) }
+
+// IsSpecial says that id is an added token marked special.
+func (t *Tokenizer) IsSpecial(id int32) bool { return t.added[id].Special }
+
+// Specials are the ids of all special tokens in ascending order.
+func (t *Tokenizer) Specials() []int32 {
+	var out []int32
+	for id, a := range t.added {
+		if a.Special {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Prefix is what the post-processor puts before a text, such as BOS; empty
+// when there is nothing.
+func (t *Tokenizer) Prefix() []int32 { return slices.Clone(t.prefix) }
+
+// SHA256 is the lower-case hex digest of the file that was read; empty for a
+// tokenizer made by FromParts.
+func (t *Tokenizer) SHA256() string { return t.sha }
+
+func isNumber(r rune) bool { return unicode.IsNumber(r) }
+func isSpace(r rune) bool  { return unicode.IsSpace(r) }
