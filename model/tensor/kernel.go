@@ -27,7 +27,7 @@ type kernel struct {
 
 	// tile[h] computes an h×nr tile, c[row·ldc + column], from kc steps of k;
 	// add says whether to add to c or to overwrite it.
-	tile map[int]tileFunc
+	tile [maxHeight + 1]tileFunc
 	// row4 computes one row against four panels that lie stride floats apart;
 	// nil when there is none.
 	row4 func(kc int, a, b []float32, stride int, c []float32, add bool)
@@ -39,6 +39,9 @@ type kernel struct {
 
 	vector
 }
+
+// maxHeight is the greatest height of a micro-kernel on any path.
+const maxHeight = 14
 
 // tileFunc is a matrix micro-kernel of one height.
 type tileFunc func(kc int, a, b, c []float32, ldc int, add bool)

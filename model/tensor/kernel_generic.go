@@ -7,7 +7,7 @@ var genericKernel = kernel{
 	heights:    []int{4, 1},
 	kc:         384,
 	mc:         64,
-	tile:       map[int]tileFunc{4: tileGeneric(4), 1: tileGeneric(1)},
+	tile:       [maxHeight + 1]tileFunc{4: tileGeneric(4), 1: tileGeneric(1)},
 	interleave: interleaveGeneric,
 	stripes:    stripesGeneric,
 	vector:     genericVector,
