@@ -15,7 +15,7 @@ var avx2Kernel = kernel{
 	row4:       row4AVX2,
 	interleave: interleaveAVX2,
 	stripes:    stripesAVX2,
-	vector:     genericVector,
+	vector:     vectorAVX2,
 }
 
 // avx512Kernel needs AVX-512 F; its vector kernels are those of AVX2, which run
@@ -30,13 +30,13 @@ var avx512Kernel = kernel{
 	row4:       row4AVX512,
 	interleave: interleaveAVX2,
 	stripes:    stripesAVX2,
-	vector:     genericVector,
+	vector:     vectorAVX2,
 }
 
 // kernels lists the paths that this processor runs, fastest first.
 func kernels() []*kernel {
 	var ks []*kernel
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		if cpu.X86.HasAVX512F {
 			ks = append(ks, &avx512Kernel)
 		}
