@@ -54,8 +54,9 @@ type vector struct {
 	add      func(y, x []float32)
 	scale    func(x []float32, s float32)
 	sumSq    func(x []float32) float64
-	scaleMul func(dst, x, w []float32, s float32) // dst = (x·s)·w
-	softmax  func(x []float32)
+	scaleMul func(dst, x, w []float32, s float32)   // dst = (x·s)·w
+	maximum  func(x []float32) float32              // of at least one; any when one is NaN
+	expSum   func(x []float32, top float32) float64 // x = exp(x−top), and the sum of it
 	siluMul  func(dst, gate, up []float32)
 	adam     func(p, g, m, v []float32, c *adamFactors)
 	f16to32  func(dst []float32, src []byte)

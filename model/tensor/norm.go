@@ -21,11 +21,17 @@ func RMSNorm(dst, x, w []float32, eps float32) {
 }
 
 // Softmax replaces x by exp(xᵢ − max x) / Σⱼ exp(xⱼ − max x). −Inf entries become
-// 0; a row that holds NaN, +Inf or nothing but −Inf becomes NaN, as in torch.
+// 0; a row that holds NaN, +Inf or nothing but −Inf becomes NaN, as in torch. The
+// exponential is good to 2 ulp, the sum is taken in float64.
 func Softmax(x []float32) {
 	if len(x) > 0 {
 		active().softmax(x)
 	}
+}
+
+func (k *kernel) softmax(x []float32) {
+	sum := k.expSum(x, k.maximum(x))
+	k.scale(x, float32(1/sum))
 }
 
 // SiLUMul is the gate of a SwiGLU block (Shazeer 2020, eq. 5 before W₂):

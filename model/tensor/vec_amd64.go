@@ -30,7 +30,12 @@ var vectorAVX2 = vector{
 	scaleMul: func(dst, x, w []float32, s float32) {
 		scaleMulAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), unsafe.SliceData(w), s, len(x))
 	},
-	softmax: softmaxAVX2,
+	maximum: func(x []float32) float32 {
+		return maxAVX2(unsafe.SliceData(x), len(x))
+	},
+	expSum: func(x []float32, top float32) float64 {
+		return expSumAVX2(unsafe.SliceData(x), top, len(x))
+	},
 	siluMul: func(dst, gate, up []float32) {
 		siluMulAVX2(unsafe.SliceData(dst), unsafe.SliceData(gate), unsafe.SliceData(up), len(dst))
 	},
@@ -43,11 +48,4 @@ var vectorAVX2 = vector{
 	q4x0:     q4x0Asm,
 	q4x1:     q4x1Asm,
 	q8x0:     q8x0Asm,
-}
-
-// softmaxAVX2 is Softmax of at least one number.
-func softmaxAVX2(x []float32) {
-	top := maxAVX2(&x[0], len(x))
-	sum := expSumAVX2(&x[0], top, len(x))
-	scaleAVX2(&x[0], float32(1/sum), len(x))
 }
