@@ -1,0 +1,31 @@
+// Package model loads a language model from disk and runs it forward in float32
+// with hooks and unmerged LoRA adapters, generates text, and compares a model
+// with its adapted self.
+//
+// Conventions:
+//
+//   - Layers are decoder blocks counted from 0. A PEFT adapter on
+//     model.layers.21 acts in block 21 and first shows in
+//     blocks.21.hook_resid_post at the latest (transformers' hidden_states[22]).
+//   - Hooks carry TransformerLens's names: hook_embed, and for block L
+//     blocks.L.hook_resid_pre, hook_attn_out, hook_resid_mid, mlp.hook_post,
+//     hook_mlp_out and hook_resid_post. An adapted module adds
+//     blocks.L.<path>.lora.hook_a, the [rows, r] values A·x, and
+//     blocks.L.<path>.lora.hook_delta, the [rows, out] values λ·s·B·A·x that are
+//     added to its output; <path> is self_attn.q_proj … mlp.down_proj.
+//   - The scale of an adapter is s = α/r, or α/√r with rslora, with r and α of
+//     the module (rank_pattern, alpha_pattern). The dial λ multiplies s for one
+//     call and costs nothing to change.
+//   - Activations are float32, row-major, a row a token. A batch is a list of
+//     sequences whose rows are packed one after the other without padding;
+//     sequences never see each other.
+//   - Weights stay mapped in their storage type. Panels packed for the products
+//     are kept as float32 while Options.PanelBudget lasts.
+//   - A row's numbers depend on its sequence up to that row, the weights and the
+//     kernel path (tensor.Kernel) only: not on the other sequences of the call,
+//     later tokens, the number of threads, the hooks that are read, or whether
+//     the tokens came in one call or one by one through a Cache. This holds bit
+//     for bit.
+//   - Entropies, KL divergences and log-probabilities are in nats; the direction
+//     of a KL is part of its name.
+package model

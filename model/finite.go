@@ -1,0 +1,163 @@
+package model
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"agar/model/tensor"
+)
+
+// guard checks once that the weights of one group (a block, or an end of the
+// model) are finite. Every forward passes the guard of a group before it uses
+// it, so that opening stays fast and no number comes out of a NaN.
+type guard struct {
+	once sync.Once
+	err  error
+}
+
+// finite passes the guard of group g: a block, −1 for the embedding, Layers for
+// the final norm and the unembedding.
+func (m *Model) finite(g int) error {
+	if m.skipCheck {
+		return nil
+	}
+	at := &m.guards[g+1]
+	at.once.Do(func() { at.err = m.w.check(g) })
+	return at.err
+}
+
+// check scans all tensors of a group.
+func (w *weights) check(group int) error {
+	for i := range w.stored {
+		t := &w.stored[i]
+		if t.group != group {
+			continue
+		}
+		if bad := t.firstBad(); bad >= 0 {
+			return fmt.Errorf("model: %s: tensor %q: %w: element [%d, %d]", t.file, t.name, ErrNotFinite, bad/int64(t.cols), bad%int64(t.cols))
+		}
+	}
+	return nil
+}
+
+// scanPiece is how many bytes one goroutine scans at a time; a multiple of
+// every block size in use and of 8.
+const scanPiece = 8 * 18 * 20 * 34 * 10
+
+// firstBad is the index of the first element, or the first of the first
+// quantised block, that is NaN or infinite; −1 when there is none.
+func (t *stored) firstBad() int64 {
+	n := (len(t.data) + scanPiece - 1) / scanPiece
+	var first atomic.Int64
+	first.Store(math.MaxInt64)
+	tensor.Parallel(n, func(i int) {
+		lo := i * scanPiece
+		bad := badIn(t.dtype, t.data[lo:min(lo+scanPiece, len(t.data))])
+		if bad < 0 {
+			return
+		}
+		at := int64(lo/unit(t.dtype).bytes*unit(t.dtype).elems) + int64(bad)
+		for old := first.Load(); at < old && !first.CompareAndSwap(old, at); old = first.Load() {
+		}
+	})
+	if at := first.Load(); at < math.MaxInt64 {
+		return at
+	}
+	return -1
+}
+
+// unitSize is the smallest piece of a storage type.
+type unitSize struct{ bytes, elems int }
+
+func unit(dt tensor.DType) unitSize {
+	switch dt {
+	case tensor.F16, tensor.BF16:
+		return unitSize{2, 1}
+	case tensor.F64:
+		return unitSize{8, 1}
+	case tensor.Q4_0:
+		return unitSize{18, 32}
+	case tensor.Q4_1:
+		return unitSize{20, 32}
+	case tensor.Q8_0:
+		return unitSize{34, 32}
+	}
+	return unitSize{4, 1}
+}
+
+// badIn is the index of the first bad element of whole units, −1 for none.
+func badIn(dt tensor.DType, data []byte) int {
+	switch dt {
+	case tensor.F32:
+		return badLane(data, 32, 0x7f800000_7f800000, 0x00800000_00800000, 0x80000000_80000000)
+	case tensor.F16:
+		return badLane(data, 16, 0x7c007c00_7c007c00, 0x04000400_04000400, 0x80008000_80008000)
+	case tensor.BF16:
+		return badLane(data, 16, 0x7f807f80_7f807f80, 0x00800080_00800080, 0x80008000_80008000)
+	case tensor.F64:
+		return badF64(data)
+	}
+	return badScale(dt, data)
+}
+
+// badLane looks for floats whose exponent is all ones, eight bytes at a time:
+// adding one to the exponent then carries into the sign bit of the lane, and
+// nowhere else.
+func badLane(data []byte, bits int, exponent, one, sign uint64) int {
+	const stretch = 4096
+	for lo := 0; lo < len(data); lo += stretch {
+		piece := data[lo:min(lo+stretch, len(data))]
+		var seen uint64
+		for ; len(piece) >= 8; piece = piece[8:] {
+			seen |= binary.LittleEndian.Uint64(piece)&exponent + one
+		}
+		var rest [8]byte
+		copy(rest[:], piece)
+		seen |= binary.LittleEndian.Uint64(rest[:])&exponent + one
+		if seen&sign != 0 {
+			return lo/(bits/8) + firstLane(data[lo:], bits/8, exponent, one, sign)
+		}
+	}
+	return -1
+}
+
+// firstLane finds the lane that badLane saw.
+func firstLane(data []byte, size int, exponent, one, sign uint64) int {
+	for i := 0; i < len(data); i += size {
+		var lane [8]byte
+		copy(lane[:size], data[i:])
+		if (binary.LittleEndian.Uint64(lane[:])&exponent+one)&sign != 0 {
+			return i / size
+		}
+	}
+	return -1
+}
+
+// badF64 also refuses values beyond float32, which would become infinite.
+func badF64(data []byte) int {
+	for i := 0; i+8 <= len(data); i += 8 {
+		v := float32(math.Float64frombits(binary.LittleEndian.Uint64(data[i:])))
+		if v-v != 0 {
+			return i / 8
+		}
+	}
+	return -1
+}
+
+// badScale looks at the float16 scales that start every quantised block.
+func badScale(dt tensor.DType, data []byte) int {
+	u := unit(dt)
+	scales := 2
+	if dt == tensor.Q4_1 {
+		scales = 4
+	}
+	for i := 0; i+u.bytes <= len(data); i += u.bytes {
+		if badLane(data[i:i+scales], 16, 0x7c007c00_7c007c00, 0x04000400_04000400, 0x80008000_80008000) >= 0 {
+			return i / u.bytes * u.elems
+		}
+	}
+	return -1
+}

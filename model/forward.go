@@ -1,0 +1,213 @@
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"agar/model/tensor"
+)
+
+// Forward runs a request. It stops after the last point that To, Reads, Edits
+// and Logits need, computes no logits that were not asked for, and returns an
+// error that wraps ctx.Err() when it is cancelled (checked at every block).
+//
+// Memory: the workspace of workspaceBytes(min(rows, 1024)), or of the longest
+// sequence if it is longer, is kept for the next call; the Result is new.
+func (m *Model) Forward(ctx context.Context, r *Request) (*Result, error) {
+	f, err := m.newForward(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	f.ws = m.spaces.Get().(*workspace)
+	defer m.spaces.Put(f.ws)
+	f.allocate()
+	for lo := 0; lo < len(r.Seqs); {
+		hi := f.groupEnd(lo)
+		if err := f.group(lo, hi); err != nil {
+			return nil, err
+		}
+		lo = hi
+	}
+	if r.Cache != nil {
+		for i, ids := range r.Seqs {
+			r.Cache.slots[slotOf(r.Slots, i)].n += len(ids)
+		}
+	}
+	return f.res, nil
+}
+
+// allocate makes the parts of the result that are not hooks.
+func (f *forward) allocate() {
+	if f.resid {
+		f.res.Resid = make([]float32, f.res.Rows*f.m.Spec.DModel)
+	}
+	switch {
+	case f.r.Logits == LastLogits:
+		f.res.Logits = make([]float32, len(f.r.Seqs)*f.m.Spec.Vocab)
+	case f.r.Logits == AllLogits:
+		f.res.Logits = make([]float32, f.res.Rows*f.m.Spec.Vocab)
+	}
+}
+
+// groupEnd is the end of the group of sequences that starts at lo.
+func (f *forward) groupEnd(lo int) int {
+	hi := lo + 1
+	for hi < len(f.r.Seqs) && f.first[hi+1]-f.first[lo] <= groupRows {
+		hi++
+	}
+	return hi
+}
+
+// group takes sequences [lo, hi) through the blocks.
+func (f *forward) group(lo, hi int) error {
+	row0, n := f.first[lo], f.first[hi]-f.first[lo]
+	x := buf(&f.ws.resid, n*f.m.Spec.DModel)
+	if err := f.enter(x, row0, n); err != nil {
+		return err
+	}
+	for l := f.from; l < f.to; l++ {
+		if err := f.ctx.Err(); err != nil {
+			return fmt.Errorf("model: forward stopped at block %d: %w", l, err)
+		}
+		if err := f.m.finite(l); err != nil {
+			return err
+		}
+		b := blockRun{forward: f, l: l, w: &f.m.w.blocks[l], x: x, lo: lo, hi: hi, row0: row0, n: n}
+		if l == f.to-1 {
+			b.last = f.last
+		} else {
+			b.last = residPost
+		}
+		b.run()
+	}
+	if f.resid {
+		copy(f.res.Resid[row0*f.m.Spec.DModel:], x)
+	}
+	if f.wantsLogits() {
+		return f.logits(x, lo, hi)
+	}
+	return nil
+}
+
+// enter fills x [n, DModel] with embeddings, or with the residual given.
+func (f *forward) enter(x []float32, row0, n int) error {
+	d := f.m.Spec.DModel
+	if f.r.Resid != nil {
+		copy(x, f.r.Resid[row0*d:(row0+n)*d])
+		return nil
+	}
+	if err := f.m.finite(-1); err != nil {
+		return err
+	}
+	eachRows(n, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			s := f.rows.Seq[row0+i]
+			f.m.w.embed.Row(x[i*d:(i+1)*d], int(f.r.Seqs[s][row0+i-f.first[s]]))
+		}
+	})
+	f.fire(embedHook, x, row0, n)
+	return nil
+}
+
+// fire runs the edits of a hook on x [n, dim], rows row0 … of the call, and
+// copies what they leave for the caller.
+func (f *forward) fire(h hookID, x []float32, row0, n int) {
+	t := f.taps[h]
+	if t == nil {
+		return
+	}
+	x = x[:n*t.dim]
+	for _, e := range t.edits {
+		e(x, f.rows.part(row0, n))
+	}
+	if t.dst != nil {
+		copy(t.dst[row0*t.dim:], x)
+	}
+}
+
+func (r Rows) part(row0, n int) Rows {
+	return Rows{r.Seq[row0 : row0+n], r.Pos[row0 : row0+n]}
+}
+
+// logits computes what was asked for from x, the residual that leaves the last
+// block of sequences [lo, hi).
+func (f *forward) logits(x []float32, lo, hi int) error {
+	if err := f.m.finite(f.m.Spec.Layers); err != nil {
+		return err
+	}
+	d, row0, n := f.m.Spec.DModel, f.first[lo], f.first[hi]-f.first[lo]
+	vocab := f.m.Spec.Vocab
+	switch f.r.Logits {
+	case LastLogits:
+		last := buf(&f.ws.last, (hi-lo)*d)
+		for s := lo; s < hi; s++ {
+			at := f.first[s+1] - 1 - row0
+			copy(last[(s-lo)*d:], x[at*d:(at+1)*d])
+		}
+		f.m.unembed(f.res.Logits[lo*vocab:hi*vocab], last, hi-lo, f.ws)
+	case AllLogits:
+		f.m.unembed(f.res.Logits[row0*vocab:(row0+n)*vocab], x, n, f.ws)
+	}
+	if f.r.OnLogits == nil {
+		return nil
+	}
+	return f.stream(x, row0, n)
+}
+
+// stream hands logits to OnLogits some rows at a time.
+func (f *forward) stream(x []float32, row0, n int) error {
+	d, vocab := f.m.Spec.DModel, f.m.Spec.Vocab
+	for i := 0; i < n; i += logitRows {
+		k := min(logitRows, n-i)
+		y := buf(&f.ws.logits, k*vocab)
+		f.m.unembed(y, x[i*d:(i+k)*d], k, f.ws)
+		if err := f.r.OnLogits(y, f.rows.part(row0+i, k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unembed is y [n, Vocab] = W_U·norm(x) for x [n, DModel], which stays as it is.
+func (m *Model) unembed(y, x []float32, n int, ws *workspace) {
+	d, vocab := m.Spec.DModel, m.Spec.Vocab
+	for i := 0; i < n; i += groupRows {
+		k := min(groupRows, n-i)
+		h := buf(&ws.norm, k*d)
+		rmsNorm(h, x[i*d:(i+k)*d], m.w.norm, k, float32(m.Spec.RMSEps))
+		tensor.Linear(y[i*vocab:(i+k)*vocab], h, k, m.w.unembed)
+	}
+}
+
+// rmsNorm normalises n rows of x to dst; the rows have the width of w.
+func rmsNorm(dst, x, w []float32, n int, eps float32) {
+	d := len(w)
+	eachRows(n, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			tensor.RMSNorm(dst[i*d:(i+1)*d], x[i*d:(i+1)*d], w, eps)
+		}
+	})
+}
+
+// Unembed gives the logits [n, Vocab] of residuals [n, DModel] that leave the
+// last block: final norm, then the unembedding. It panics on NaN weights that a
+// Forward would refuse.
+func (m *Model) Unembed(resid []float32, n int) []float32 {
+	if err := m.finite(m.Spec.Layers); err != nil {
+		panic(err)
+	}
+	ws := m.spaces.Get().(*workspace)
+	defer m.spaces.Put(ws)
+	y := make([]float32, n*m.Spec.Vocab)
+	m.unembed(y, resid, n, ws)
+	return y
+}
+
+// LogitLens gives W_U·d [Vocab] for a direction d [DModel] of the residual
+// stream, without the final norm: what writing along d does to each logit, up to
+// the positive factor of the norm.
+func (m *Model) LogitLens(dir []float32) []float32 {
+	y := make([]float32, m.Spec.Vocab)
+	tensor.Linear(y, dir, 1, m.w.unembed)
+	return y
+}

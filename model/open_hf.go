@@ -1,0 +1,171 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"agar/model/chat"
+	"agar/model/tokenizer"
+)
+
+// openHF opens the directory m.Dir.
+func (m *Model) openHF(o Options) error {
+	path := filepath.Join(m.Dir, configFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	c, fam, spec, err := parseConfig(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	m.Spec, m.Name = spec, c.NameOrPath
+	if m.Name == "" {
+		m.Name = baseName(m.Dir)
+	}
+	src, err := openShards(m.Dir)
+	if err != nil {
+		return err
+	}
+	m.closers = append(m.closers, src.close)
+	m.Files = src.paths()
+	if err := m.setPlan(o); err != nil {
+		return err
+	}
+	if m.w, err = bind(src, &m.Spec, fam.hf, nil, fam.ignored); err != nil {
+		return err
+	}
+	if m.Tokenizer, err = tokenizer.Open(m.Dir); err != nil {
+		return err
+	}
+	if err := m.readChat(); err != nil {
+		return err
+	}
+	return m.readEOS(c)
+}
+
+// baseName is the last part of a path, also of "." and "..".
+func baseName(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return filepath.Base(path)
+}
+
+// specialToken is a string, or an object that holds one as content.
+type specialToken string
+
+// UnmarshalJSON takes both.
+func (t *specialToken) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '{' {
+		var x struct{ Content string }
+		err := json.Unmarshal(b, &x)
+		*t = specialToken(x.Content)
+		return err
+	}
+	return json.Unmarshal(b, (*string)(t))
+}
+
+// tokenizerConfig is what agar reads of a tokenizer_config.json. The template is
+// a string, or a list of named ones of which "default" counts.
+type tokenizerConfig struct {
+	ChatTemplate json.RawMessage `json:"chat_template"`
+	BOS          specialToken    `json:"bos_token"`
+	EOS          specialToken    `json:"eos_token"`
+	PAD          specialToken    `json:"pad_token"`
+	UNK          specialToken    `json:"unk_token"`
+}
+
+// readChat reads the chat template: chat_template.jinja, else the one in
+// tokenizer_config.json.
+func (m *Model) readChat() error {
+	var c tokenizerConfig
+	const name = "tokenizer_config.json"
+	data, err := readOptional(m.Dir, name)
+	if err != nil {
+		return err
+	}
+	if data != nil {
+		if err := json.Unmarshal(data, &c); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(m.Dir, name), err)
+		}
+	}
+	file := "chat_template.jinja"
+	text, err := readOptional(m.Dir, file)
+	if err != nil {
+		return err
+	}
+	source := string(text)
+	if text == nil {
+		file = name
+		if source, err = c.template(); err != nil {
+			return fmt.Errorf("%s: chat_template: %w", filepath.Join(m.Dir, name), err)
+		}
+	}
+	if source == "" {
+		return nil
+	}
+	if m.Chat, err = chat.Parse(source, c.vars()); err != nil {
+		return fmt.Errorf("%s: chat template: %w", filepath.Join(m.Dir, file), err)
+	}
+	return nil
+}
+
+// vars are the special tokens that templates refer to.
+func (c *tokenizerConfig) vars() map[string]string {
+	v := map[string]string{}
+	for name, t := range map[string]specialToken{"bos_token": c.BOS, "eos_token": c.EOS, "pad_token": c.PAD, "unk_token": c.UNK} {
+		if t != "" {
+			v[name] = string(t)
+		}
+	}
+	return v
+}
+
+func (c *tokenizerConfig) template() (string, error) {
+	if len(c.ChatTemplate) == 0 || string(c.ChatTemplate) == "null" {
+		return "", nil
+	}
+	if c.ChatTemplate[0] != '[' {
+		var s string
+		err := json.Unmarshal(c.ChatTemplate, &s)
+		return s, err
+	}
+	var list []struct{ Name, Template string }
+	if err := json.Unmarshal(c.ChatTemplate, &list); err != nil {
+		return "", err
+	}
+	for _, t := range list {
+		if t.Name == "default" {
+			return t.Template, nil
+		}
+	}
+	return "", fmt.Errorf("found %d named templates, expected one called default", len(list))
+}
+
+// readEOS collects the tokens that end a generation from generation_config.json
+// and config.json.
+func (m *Model) readEOS(c *config) error {
+	const name = "generation_config.json"
+	data, err := readOptional(m.Dir, name)
+	if err != nil {
+		return err
+	}
+	m.EOS = slices.Clone(c.EOS)
+	if data == nil {
+		return nil
+	}
+	var g struct {
+		EOS tokenIDs `json:"eos_token_id"`
+	}
+	if err := json.Unmarshal(data, &g); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(m.Dir, name), err)
+	}
+	if g.EOS != nil {
+		m.EOS = g.EOS
+	}
+	return nil
+}

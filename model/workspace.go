@@ -1,0 +1,63 @@
+package model
+
+import (
+	"sync"
+
+	"agar/model/tensor"
+)
+
+// groupRows bounds the rows that go through the blocks together: sequences are
+// taken in order until they have so many tokens (a longer one goes alone), so
+// that the workspace stays bounded whatever the batch. Inside a block the MLP
+// runs at most so many rows at a time even for a long sequence. Neither changes
+// a number.
+const groupRows = 1024
+
+// logitRows is how many rows of logits are computed at a time when they are not
+// kept.
+const logitRows = 128
+
+// workspace is the buffers of one group, reused from call to call.
+type workspace struct {
+	resid     []float32 // [rows, DModel]
+	norm, out []float32 // [groupRows, DModel]
+	q         []float32 // [rows, Heads·DHead], then what attention reads out
+	k, v      []float32 // [rows, KVHeads·DHead]
+	gate, up  []float32 // [groupRows, DMLP]
+	inner     []float32 // [groupRows, rank]
+	delta     []float32 // [groupRows, widest output of an adapted module]
+	last      []float32 // [sequences, DModel]
+	logits    []float32 // [logitRows, Vocab], when streamed
+	tasks     []attnTask
+	perWorker sync.Pool // *attnScratch
+}
+
+// workspaceBytes is the size of a workspace for so many rows without adapter,
+// and of the attention's scratch on two threads.
+func workspaceBytes(s *Spec, rows int) int64 {
+	perRow := 3*s.DModel + s.Heads*s.DHead + 2*s.KVHeads*s.DHead + 2*s.DMLP
+	return 4*int64(rows)*int64(perRow) + 2*4*scoreLimit
+}
+
+// buf gives a slice of length n in *p, which grows as needed; its content is
+// undefined.
+func buf(p *[]float32, n int) []float32 {
+	if cap(*p) < n {
+		*p = make([]float32, n)
+	}
+	return (*p)[:n]
+}
+
+// rowsPerTask is how many rows a goroutine takes at a time in elementwise work.
+const rowsPerTask = 16
+
+// eachRows splits rows [0, n) among goroutines; few rows stay on the caller's.
+func eachRows(n int, f func(lo, hi int)) {
+	if n <= rowsPerTask {
+		f(0, n)
+		return
+	}
+	tensor.Parallel((n+rowsPerTask-1)/rowsPerTask, func(i int) {
+		f(i*rowsPerTask, min((i+1)*rowsPerTask, n))
+	})
+}
