@@ -21,7 +21,7 @@ type Stream struct {
 	tile  int       // rows
 	in    []float32 // [tile, DIn], when β = 1
 	pre   []float32 // [tile, DSAE]
-	parts []rowCodes
+	parts []Builder
 }
 
 // Stream returns an encoder for repeated use.
@@ -92,19 +92,19 @@ const sparseRows = 16
 func (st *Stream) sparsify(dst *Codes, rows int) {
 	n := chunks(rows, sparseRows)
 	for len(st.parts) < n {
-		st.parts = append(st.parts, rowCodes{})
+		st.parts = append(st.parts, Builder{})
 	}
 	tensor.Parallel(n, func(j int) {
 		st.part(&st.parts[j], j*sparseRows, min((j+1)*sparseRows, rows))
 	})
 	for j := range n {
-		st.parts[j].appendTo(dst)
+		st.parts[j].AppendTo(dst)
 	}
 }
 
 // part collects the features of rows [from, to) of the tile.
-func (st *Stream) part(p *rowCodes, from, to int) {
-	p.reset()
+func (st *Stream) part(p *Builder, from, to int) {
+	p.Reset()
 	for r := from; r < to; r++ {
 		pre := st.pre[r*st.s.DSAE : (r+1)*st.s.DSAE]
 		switch st.s.Arch {
@@ -115,7 +115,7 @@ func (st *Stream) part(p *rowCodes, from, to int) {
 		default:
 			standard(p, pre)
 		}
-		p.endRow()
+		p.EndRow()
 	}
 }
 

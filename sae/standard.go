@@ -1,10 +1,10 @@
 package sae
 
 // standard keeps what relu leaves: pre > 0 (Bricken et al. 2023).
-func standard(dst *rowCodes, pre []float32) {
+func standard(dst *Builder, pre []float32) {
 	for i, v := range pre {
 		if v > 0 {
-			dst.add(i, v)
+			dst.Add(i, v)
 		}
 	}
 }

@@ -3,40 +3,53 @@ package formats
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"path/filepath"
 
+	"agar/activations/blob"
 	"agar/model/safetensors"
 	"agar/sae"
 )
 
-// Save writes s into dir, which is made when it does not exist. Each file
-// appears whole or not at all, cfg.json last. A dictionary of arbitrary decoder
-// norms is written as it is; fold first where unit rows are wanted.
-func Save(dir string, s *sae.SAE) error {
+// Save writes s into the directory dir, which is made when it does not exist.
+// It is SaveTo with files.
+func Save(dir string, s *sae.SAE) error { return SaveTo(blob.Dir(dir), s) }
+
+// SaveTo writes s into st. Each file appears whole or not at all, cfg.json last.
+// A dictionary of arbitrary decoder norms is written as it is; fold first where
+// unit rows are wanted.
+func SaveTo(st blob.Store, s *sae.SAE) error {
 	if err := s.Check(); err != nil {
-		return fmt.Errorf("formats: save: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("formats: save: %w", err)
 	}
 	cfg, err := marshalConfig(configOf(s))
 	if err != nil {
 		return fmt.Errorf("formats: save: %w", err)
 	}
-	err = writeFile(filepath.Join(dir, WeightsFile), func(w io.Writer) error {
-		return safetensors.Write(w, weightsOf(s), nil)
-	})
-	if err != nil {
+	if err := write(st, WeightsFile, weightsOf(s)); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, ConfigFile), func(w io.Writer) error {
-		_, err := w.Write(cfg)
-		return err
-	})
+	if err := blob.WriteAll(st, ConfigFile, cfg); err != nil {
+		return fmt.Errorf("formats: save %s: %w", ConfigFile, err)
+	}
+	return nil
+}
+
+// write makes one safetensors file.
+func write(st blob.Store, name string, ts []safetensors.Out) error {
+	w, err := st.Create(name)
+	if err != nil {
+		return fmt.Errorf("formats: save %s: %w", name, err)
+	}
+	if err := safetensors.Write(w, ts, nil); err != nil {
+		return fmt.Errorf("formats: save %s: %w", name, errors.Join(err, w.Abort()))
+	}
+	if err := w.Commit(); err != nil {
+		return fmt.Errorf("formats: save %s: %w", name, err)
+	}
+	return nil
 }
 
 // marshalConfig is one line of JSON, keys within metadata sorted.
@@ -67,15 +80,13 @@ func weightsOf(s *sae.SAE) []safetensors.Out {
 const sparsityFloor = 1e-10
 
 // SaveSparsity writes log10(frequency + 1e-10) of every feature beside the
-// dictionary in dir.
-func SaveSparsity(dir string, frequency []float32) error {
+// dictionary in st.
+func SaveSparsity(st blob.Store, frequency []float32) error {
 	logs := make([]float32, len(frequency))
 	for i, f := range frequency {
 		logs[i] = float32(math.Log10(float64(f) + sparsityFloor))
 	}
-	return writeFile(filepath.Join(dir, SparsityFile), func(w io.Writer) error {
-		return safetensors.Write(w, []safetensors.Out{{Name: "sparsity", Shape: []int{len(logs)}, F32: logs}}, nil)
-	})
+	return write(st, SparsityFile, []safetensors.Out{{Name: "sparsity", Shape: []int{len(logs)}, F32: logs}})
 }
 
 // LoadSparsity reads what SaveSparsity wrote: log10(frequency + 1e-10) of every
@@ -94,31 +105,4 @@ func LoadSparsity(dir string) ([]float32, error) {
 		return nil, fmt.Errorf("formats: %s: tensor \"sparsity\": found shape %v, expected one dimension", f.Path(), shape)
 	}
 	return v, nil
-}
-
-// writeFile makes path through a temporary file that is synced and renamed.
-func writeFile(path string, fill func(io.Writer) error) (err error) {
-	tmp := path + ".tmp"
-	defer func() {
-		if err != nil {
-			os.Remove(tmp)
-			err = fmt.Errorf("formats: write %s: %w", path, err)
-		}
-	}()
-	f, err := os.Create(tmp)
-	if err != nil {
-		return err
-	}
-	if err := fill(f); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }
