@@ -39,11 +39,11 @@ func lowercase(t text) text {
 	return t.transform(cs)
 }
 
-// stripAccents drops the characters of category Mn.
+// stripAccents drops all marks.
 func stripAccents(t text) text {
 	var drop [][2]int
 	for i, r := range t.s {
-		if unicode.Is(unicode.Mn, r) {
+		if unicode.Is(unicode.M, r) {
 			drop = append(drop, [2]int{i, i + utf8.RuneLen(r)})
 		}
 	}

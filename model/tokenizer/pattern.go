@@ -34,8 +34,11 @@ func (p *pattern) find(s string) [][2]int {
 	case p.re != nil:
 		return p.search(s)
 	}
+	if p.literal == "" {
+		return between(s)
+	}
 	var out [][2]int
-	for from := 0; p.literal != ""; {
+	for from := 0; ; {
 		i := strings.Index(s[from:], p.literal)
 		if i < 0 {
 			break
@@ -55,17 +58,28 @@ func (p *pattern) tile(s string) (out [][2]int) {
 	return out
 }
 
-// search runs the regular expression. It fails only on a time-out, and none is
-// set; matches found before a failure are kept.
+// between matches the empty string around every character.
+func between(s string) (out [][2]int) {
+	for i := range s {
+		out = append(out, [2]int{i, i})
+	}
+	return append(out, [2]int{len(s), len(s)})
+}
+
+// search runs the regular expression. As in Oniguruma's iterator there is no
+// empty match right behind another match. It fails only on a time-out, and none
+// is set; matches found before a failure are kept.
 func (p *pattern) search(s string) (out [][2]int) {
 	runes := []rune(s)
 	at := make([]int, len(runes)+1)
 	for i, r := range runes {
 		at[i+1] = at[i] + utf8.RuneLen(r)
 	}
+	last := -1
 	_ = p.re.FindRunesMatches(runes, 0, func(m regexp2.MatchView) bool {
-		if i, n, ok := m.GroupRange(0); ok && n > 0 {
+		if i, n, ok := m.GroupRange(0); ok && (n > 0 || i > last) {
 			out = append(out, [2]int{at[i], at[i+n]})
+			last = i + n
 		}
 		return true
 	})

@@ -41,14 +41,14 @@ func (p trimmer) process(t *Tokenizer, text string, e Encoding, _ bool) Encoding
 	for i, id := range e.IDs {
 		o := &e.Offsets[i]
 		lead, trail := t.spacesOf(id, text, *o)
-		if lead > 0 && p.prefixSpace && (i == 0 || o[0] == 0) {
-			lead-- // the space was put there by the pre-tokenizer
+		if lead == 1 && p.prefixSpace && (i == 0 || o[0] == 0) {
+			lead = 0 // the space was put there by the pre-tokenizer
 		}
 		for ; lead > 0 && o[0] < o[1]; lead-- {
 			_, w := decodeRune(text[o[0]:])
 			o[0] = min(o[0]+w, o[1])
 		}
-		if countRunes(text, o[1]) < trail {
+		if !hasRunes(text, o[1], trail) {
 			continue
 		}
 		for ; trail > 0 && o[1] > o[0]; trail-- {
@@ -76,13 +76,12 @@ func (t *Tokenizer) spacesOf(id int32, text string, o [2]int) (lead, trail int) 
 	return lead, len([]rune(s[len(rest):]))
 }
 
-// countRunes is the number of characters of text before byte end, counted only
-// as far as a token's white space can reach.
-func countRunes(text string, end int) (n int) {
-	for ; end > 0 && n < 1<<10; n++ {
+// hasRunes says that n characters of text lie before byte end.
+func hasRunes(text string, end, n int) bool {
+	for ; n > 0 && end > 0; n-- {
 		end = runeStart(text, end)
 	}
-	return n
+	return n == 0
 }
 
 // runeStart is where the character before byte end begins.

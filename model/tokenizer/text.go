@@ -144,7 +144,7 @@ func (t text) replace(matches [][2]int, content string) text {
 			at = old[m[1]-1]
 		}
 		b.WriteString(content)
-		for range content {
+		for range len(content) {
 			out = append(out, at)
 		}
 		last = m[1]

@@ -139,16 +139,19 @@ func (t *Tokenizer) setVocab(f *file) error {
 	return nil
 }
 
-// match makes Encode look for a.
+// match makes Encode look for a. One that is matched behind the normalizer is
+// also decoded in its normalized form.
 func (t *Tokenizer) match(a addedToken) {
-	switch {
-	case !a.Normalized:
+	if !a.Normalized {
 		t.raw.add(a.Content, a)
-	case t.norm != nil:
-		t.normalized.add(t.norm.normalize(newText(a.Content)).s, a)
-	default:
-		t.normalized.add(a.Content, a)
+		return
 	}
+	form := a.Content
+	if t.norm != nil {
+		form = t.norm.normalize(newText(form)).s
+	}
+	t.normalized.add(form, a)
+	t.tokens[a.ID] = form
 }
 
 // put gives id its token; false when it has one.

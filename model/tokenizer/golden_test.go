@@ -1,0 +1,86 @@
+package tokenizer
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The goldens come from testdata/make_goldens.py.
+func TestGoldens(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.json")
+	if len(files) != 6 {
+		t.Fatalf("found %d tokenizers, expected 6", len(files))
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			tok, err := Open(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, _ := compare(t, tok, f+"l"); n < 40 {
+				t.Errorf("%d texts, expected 40 or more", n)
+			}
+		})
+	}
+}
+
+// componentCase is a line of components.jsonl: a tokenizer whose model knows
+// one word, so that offsets show what normalizer and pre-tokenizer did.
+type componentCase struct {
+	Tokenizer json.RawMessage      `json:"tokenizer"`
+	Cases     [][2]json.RawMessage `json:"cases"`
+}
+
+func TestComponents(t *testing.T) {
+	f, err := os.Open("testdata/components.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	in, n := bufio.NewScanner(f), 0
+	in.Buffer(nil, 1<<20)
+	for ; in.Scan(); n++ {
+		var c componentCase
+		if err := json.Unmarshal(in.Bytes(), &c); err != nil {
+			t.Fatal(err)
+		}
+		c.check(t)
+	}
+	if n < 50 {
+		t.Errorf("%d combinations, expected 50 or more", n)
+	}
+}
+
+func (c *componentCase) check(t *testing.T) {
+	t.Helper()
+	name := c.describe()
+	tok, err := Parse(c.Tokenizer)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	for _, k := range c.Cases {
+		var text string
+		var want [][2]int
+		if json.Unmarshal(k[0], &text) != nil || json.Unmarshal(k[1], &want) != nil {
+			t.Fatalf("%s: bad case %s", name, k)
+		}
+		if got := tok.Encode(text, true).Offsets; !equal(got, want) {
+			t.Errorf("%s: %q: offsets %v, want %v", name, text, got, want)
+		}
+	}
+}
+
+// describe names the components that are tested.
+func (c *componentCase) describe() string {
+	var parts struct {
+		Normalizer   json.RawMessage `json:"normalizer"`
+		PreTokenizer json.RawMessage `json:"pre_tokenizer"`
+	}
+	_ = json.Unmarshal(c.Tokenizer, &parts)
+	return strings.TrimPrefix(string(parts.Normalizer), "null") + string(parts.PreTokenizer)
+}
