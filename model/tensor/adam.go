@@ -24,8 +24,7 @@ func AdamStep(p, g, m, v []float32, c AdamConst) {
 	checkSame("AdamStep", "len(m)", len(m), len(p))
 	checkSame("AdamStep", "len(v)", len(v), len(p))
 	checkLen("AdamStep", "the count of steps", c.Step, 1)
-	f := c.factors()
-	active().adam(p, g, m, v, &f)
+	active().adam(p, g, m, v, c.factors())
 }
 
 // adamFactors are the numbers that the kernels need, in the order in which the

@@ -58,7 +58,7 @@ type vector struct {
 	maximum  func(x []float32) float32              // of at least one; any when one is NaN
 	expSum   func(x []float32, top float32) float64 // x = exp(x−top), and the sum of it
 	siluMul  func(dst, gate, up []float32)
-	adam     func(p, g, m, v []float32, c *adamFactors)
+	adam     func(p, g, m, v []float32, c adamFactors)
 	f16to32  func(dst []float32, src []byte)
 	f32to16  func(dst []byte, src []float32)
 	bf16to32 func(dst []float32, src []byte)

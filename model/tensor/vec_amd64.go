@@ -39,7 +39,7 @@ var vectorAVX2 = vector{
 	siluMul: func(dst, gate, up []float32) {
 		siluMulAVX2(unsafe.SliceData(dst), unsafe.SliceData(gate), unsafe.SliceData(up), len(dst))
 	},
-	adam: func(p, g, m, v []float32, c *adamFactors) {
+	adam: func(p, g, m, v []float32, c adamFactors) {
 		adamAVX2(unsafe.SliceData(p), unsafe.SliceData(g), unsafe.SliceData(m), unsafe.SliceData(v), len(p), &c.oneMinusBeta1)
 	},
 	f16to32:  f16to32Asm,

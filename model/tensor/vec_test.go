@@ -120,8 +120,8 @@ func checkAdam(t *testing.T, c *vectorCase) {
 	}
 	want := [4][]float32{p.clone(), g.clone(), m.clone(), v.clone()}
 	f := AdamConst{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 1 + c.n%9}.factors()
-	adamGeneric(want[0], want[1], want[2], want[3], &f)
-	c.k.adam(p.x, g.x, m.x, v.x, &f)
+	adamGeneric(want[0], want[1], want[2], want[3], f)
+	c.k.adam(p.x, g.x, m.x, v.x, f)
 	for i, got := range []*guarded{p, g, m, v} {
 		what := fmt.Sprintf("%s: adam of %d, %s", c.k.name, c.n, []string{"p", "g", "m", "v"}[i])
 		got.check(t, what)
