@@ -1,0 +1,77 @@
+package tokenizer
+
+import (
+	"testing"
+	"unicode/utf8"
+)
+
+// checkEncoding holds what is true of every encoding: ids in the vocabulary,
+// one offset an id, offsets inside the text and, apart from those of special
+// tokens that were added, ascending.
+func checkEncoding(t *testing.T, tok *Tokenizer, text string, e Encoding) {
+	t.Helper()
+	if len(e.IDs) != len(e.Offsets) {
+		t.Fatalf("%d ids, %d offsets", len(e.IDs), len(e.Offsets))
+	}
+	for i, o := range e.Offsets {
+		if !tok.has(e.IDs[i]) {
+			t.Fatalf("id %d is not in the vocabulary", e.IDs[i])
+		}
+		if o[0] < 0 || o[1] < o[0] || o[1] > len(text) {
+			t.Fatalf("offsets %v in a text of %d bytes", o, len(text))
+		}
+	}
+	_ = tok.Decode(e.IDs, true)
+	for _, id := range e.IDs {
+		_ = tok.Piece(id)
+	}
+}
+
+func FuzzEncode(f *testing.F) {
+	for _, s := range []string{"", "it's 12", "e\u0301\u0323 a", "<|im_end|>\n", "a  [RIGHT]  [LEFT] b", "\xff\xe2\x82", "[LONGER", "日本 😀"} {
+		f.Add(s)
+	}
+	names := []string{"smollm", "llama3", "qwen2", "roberta", "llama2", "words"}
+	var toks []*Tokenizer
+	for _, name := range names {
+		toks = append(toks, open(f, name))
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for i, tok := range toks {
+			e := tok.Encode(s, false)
+			checkEncoding(t, tok, s, e)
+			for k := 1; k < len(e.Offsets) && names[i] != "roberta"; k++ { // a trimmed prefix space lies behind the character it stands before
+				if a, b := e.Offsets[k-1], e.Offsets[k]; b[0] < a[0] || b[1] < a[1] {
+					t.Fatalf("offsets %v then %v", a, b)
+				}
+			}
+			if i == 0 && utf8.ValidString(s) { // byte-level without a normalizer loses nothing
+				if d := tok.Decode(e.IDs, false); d != s {
+					t.Fatalf("%q decodes as %q", s, d)
+				}
+			}
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	for part, values := range map[string][]string{
+		"added_tokens":   {`[{"id":3,"content":"<x>","special":true,"lstrip":true,"rstrip":true},{"id":4,"content":"e","normalized":true,"single_word":true}]`},
+		"normalizer":     {`{"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Lowercase"},{"type":"Strip","strip_left":true,"strip_right":true},{"type":"Prepend","prepend":"_"}]}`, `{"type":"Replace","pattern":{"Regex":"\\s+|x*"},"content":"ab"}`, `{"type":"StripAccents"}`},
+		"pre_tokenizer":  {`{"type":"Split","pattern":{"String":""},"behavior":"MergedWithNext"}`, `{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":false},{"type":"Whitespace"},{"type":"ByteLevel","add_prefix_space":true}]}`, `{"type":"Metaspace","prepend_scheme":"first"}`},
+		"post_processor": {`{"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":true},{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"b"}},{"Sequence":{"id":"A"}}],"special_tokens":{"b":{"ids":[1]}}}]}`},
+		"decoder":        {`{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"a"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":1}]}`},
+		"model":          {`{"type":"WordLevel","vocab":{"a":0,"?":1},"unk_token":"?"}`, `{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<0x20>":3},"merges":[["a","b"]],"unk_token":"a","fuse_unk":true,"byte_fallback":true,"ignore_merges":true,"end_of_word_suffix":"b"}`},
+	} {
+		for _, v := range values {
+			f.Add([]byte(base(part, v)), "ab <x> e\u0301 12")
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte, text string) {
+		tok, err := Parse(b)
+		if err != nil || len(text) > 1000 {
+			return
+		}
+		checkEncoding(t, tok, text, tok.Encode(text, true))
+	})
+}
