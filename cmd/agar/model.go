@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"agar/model"
+	"agar/model/lora"
+)
+
+// newModel builds `agar model` and what it does with a model.
+func newModel() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "model",
+		Short: "inspect a model and its adapter, tokenize, generate",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newModelInspect(), newModelTokenize(), newModelGenerate())
+	return c
+}
+
+// wontFit says whether err is a job that memory or disk cannot hold.
+func wontFit(err error) bool {
+	return errors.Is(err, model.ErrWontFit)
+}
+
+// findModel resolves what a person calls a model: a path, or the base name of
+// one of the directories in AGAR_MODELS.
+func findModel(name string) string {
+	if _, err := os.Stat(name); err == nil {
+		return name
+	}
+	for _, dir := range filepath.SplitList(os.Getenv("AGAR_MODELS")) {
+		if filepath.Base(dir) == filepath.Base(name) {
+			return dir
+		}
+	}
+	return name
+}
+
+// openModel opens a model that a command was given.
+func openModel(name string) (*model.Model, error) {
+	m, err := model.Open(findModel(name), model.Options{})
+	return m, refused(err)
+}
+
+// adapterFlags are the flags that choose an adapter.
+type adapterFlags struct {
+	dir       string
+	allowZero bool
+}
+
+func (f *adapterFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.dir, "adapter", "", "PEFT adapter `DIR`, attached unmerged")
+	c.Flags().BoolVar(&f.allowZero, "allow-zero-adapter", false, "take an adapter whose B is all zero (it changes nothing)")
+}
+
+// attach loads the adapter and attaches it to m; nil when none was asked for.
+func (f *adapterFlags) attach(m *model.Model, warn func(string)) (*model.Adapter, error) {
+	if f.dir == "" {
+		return nil, nil
+	}
+	return attachDir(m, f.dir, f.allowZero, warn)
+}
+
+func attachDir(m *model.Model, dir string, allowZero bool, warn func(string)) (*model.Adapter, error) {
+	l, err := lora.Load(dir)
+	if err != nil {
+		return nil, refused(err)
+	}
+	a, err := m.Attach(l, model.AttachOptions{AllowZero: allowZero})
+	if err != nil {
+		return nil, refused(err)
+	}
+	for _, w := range a.Warnings() {
+		warn(strings.TrimSpace(w))
+	}
+	return a, nil
+}
+
+// warner prints warnings on standard error.
+func warner(c *cobra.Command) func(string) {
+	return func(s string) { c.PrintErrln("warning: " + s) }
+}
