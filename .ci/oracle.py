@@ -164,13 +164,13 @@ def forward_cases(o, args):
     for lam in (0.0, 1.0, 2.5):
         o.case(f"run-80-lambda-{lam:g}", text, one, last, lam)
     o.case("run-20", text, one, os.path.join(run, "checkpoint-20"))
-    o.case("run-80-text", start, ["blocks.15.hook_resid_post"], last, greedy=True)
+    o.case("run-80-chat", chat, ["blocks.15.hook_resid_post"], last, greedy=True)
     o.case("run-80-long", long, one, last, rows=tail)
     four = hooks_of([0, 3, 15, 29], ["hook_resid_mid", "hook_resid_post", "mlp.hook_post"])
     four += [f"blocks.3.{p}.lora.{k}" for p in MODULES for k in ("hook_a", "hook_delta")]
     for lam in (0.0, 1.0, 2.5):
         o.case(f"r4-lambda-{lam:g}", text, four, r4, lam)
-    o.case("r4-text", start, ["blocks.15.hook_resid_post"], r4, greedy=True)
+    o.case("r4-chat", chat, ["blocks.15.hook_resid_post"], r4, greedy=True)
     o.case("r4-long", long, four, r4, rows=tail)
 
 
