@@ -2,10 +2,11 @@ package tokenizer
 
 import "unicode/utf8"
 
-// model turns one pre-tokenized word into symbols. The result is valid until
-// the next call with the same scratch and must not be modified.
+// model turns one pre-tokenized word into symbols; with raw set the word stands
+// for its byte-level form and sizes count its own bytes. The result is valid
+// until the next call with the same scratch and must not be modified.
 type model interface {
-	tokenize(word string, s *scratch) []symbol
+	tokenize(word string, raw bool, s *scratch) []symbol
 }
 
 // wordLevel has an id a word.
@@ -14,7 +15,7 @@ type wordLevel struct {
 	unk   int32
 }
 
-func (m *wordLevel) tokenize(word string, s *scratch) []symbol {
+func (m *wordLevel) tokenize(word string, _ bool, s *scratch) []symbol {
 	id, ok := m.vocab[word]
 	if !ok {
 		id = m.unk
@@ -23,8 +24,7 @@ func (m *wordLevel) tokenize(word string, s *scratch) []symbol {
 	return s.word
 }
 
-// bpe is byte-pair encoding. With raw set, words come as bytes rather than in
-// the byte-level alphabet.
+// bpe is byte-pair encoding.
 type bpe struct {
 	vocab        map[string]int32
 	merges       *mergeTable
@@ -33,18 +33,20 @@ type bpe struct {
 	fuseUnk      bool
 	byteFallback bool
 	ignoreMerges bool
-	prefix       string // before every character of a word but the first
-	suffix       string // after a word's last character
-	raw          bool
-	byteIDs      [256]int32       // raw: the token of every byte
-	rawVocab     map[string]int32 // raw with ignoreMerges: vocab by bytes
+	prefix       string           // before every character of a word but the first
+	suffix       string           // after a word's last character
+	raw          bool             // words come raw, unless one of their bytes has no token
+	byteIDs      [256]int32       // the token of a byte's character
+	rawVocab     map[string]int32 // with ignoreMerges: vocab by bytes
 	fallback     [256]int32       // the token <0xHH> of a byte or −1
 }
 
-func (m *bpe) tokenize(word string, s *scratch) []symbol {
+// tokenize caches either raw words or mapped ones, as one string may stand for
+// two of them.
+func (m *bpe) tokenize(word string, raw bool, s *scratch) []symbol {
 	if m.ignoreMerges {
 		v := m.vocab
-		if m.raw {
+		if raw {
 			v = m.rawVocab
 		}
 		if id, ok := v[word]; ok {
@@ -52,11 +54,13 @@ func (m *bpe) tokenize(word string, s *scratch) []symbol {
 			return s.word
 		}
 	}
-	if w, ok := m.cache.get(word); ok {
-		return w
+	if raw == m.raw {
+		if w, ok := m.cache.get(word); ok {
+			return w
+		}
 	}
 	s.word = s.word[:0]
-	if m.raw {
+	if raw {
 		for i := range len(word) {
 			s.word = append(s.word, symbol{m.byteIDs[word[i]], 1})
 		}
@@ -64,7 +68,9 @@ func (m *bpe) tokenize(word string, s *scratch) []symbol {
 		s.word = m.characters(word, s.word)
 	}
 	w := m.merges.mergeAll(s.word, s)
-	m.cache.put(word, w)
+	if raw == m.raw {
+		m.cache.put(word, w)
+	}
 	return w
 }
 

@@ -58,7 +58,7 @@ func (e *encoder) word(x text) {
 		return
 	}
 	at := 0
-	for _, s := range e.t.model.tokenize(x.s, &e.scratch) {
+	for _, s := range e.t.model.tokenize(x.s, x.raw, &e.scratch) {
 		end := at + int(s.size)
 		e.emit(s.id, x.origin(at, end), len(x.orig))
 		at = end

@@ -40,8 +40,7 @@ func (f *modelFile) bpe(t *Tokenizer) (model, error) {
 	if err := f.setMerges(m); err != nil {
 		return nil, err
 	}
-	m.setBytes(t.pre)
-	if f.UnkToken != nil && m.unk < 0 && !m.raw {
+	if all := m.setBytes(t.pre); f.UnkToken != nil && m.unk < 0 && !all {
 		return nil, fmt.Errorf("tokenizer: model.unk_token: %q is not in the vocabulary", *f.UnkToken)
 	}
 	return m, nil
@@ -63,26 +62,27 @@ func (f *modelFile) setMerges(m *bpe) error {
 }
 
 // setBytes fills the tables of bytes, and takes the mapping to the byte-level
-// alphabet over from the last pre-tokenizer when every byte has a token.
-func (m *bpe) setBytes(pre []preTokenizer) {
-	all := true
+// alphabet over from the last pre-tokenizer. It says whether every byte has a
+// token then, so that no character is unknown.
+func (m *bpe) setBytes(pre []preTokenizer) (all bool) {
+	known := new([256]bool)
+	all = true
 	for b := range 256 {
-		id, ok := m.vocab[string(byteRune(byte(b)))]
-		m.byteIDs[b] = id
-		all = all && ok
+		m.byteIDs[b], known[b] = m.vocab[string(byteRune(byte(b)))]
+		all = all && known[b]
 		m.fallback[b] = -1
 		if id, ok := m.vocab[fmt.Sprintf("<0x%02X>", b)]; ok {
 			m.fallback[b] = id
 		}
 	}
-	if len(pre) == 0 || !all || m.prefix != "" || m.suffix != "" {
-		return
+	if len(pre) == 0 || m.prefix != "" || m.suffix != "" {
+		return false
 	}
 	last, ok := pre[len(pre)-1].(*byteLevel)
 	if !ok {
-		return
+		return false
 	}
-	last.raw, m.raw = true, true
+	last.known, m.raw = known, true
 	if m.ignoreMerges {
 		m.rawVocab = make(map[string]int32, len(m.vocab))
 		for s, id := range m.vocab {
@@ -91,4 +91,5 @@ func (m *bpe) setBytes(pre []preTokenizer) {
 			}
 		}
 	}
+	return all
 }

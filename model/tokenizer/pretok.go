@@ -108,12 +108,12 @@ func (p *metaspace) split(t text, next func(text)) {
 }
 
 // byteLevel is the ByteLevel pre-tokenizer. As the last one before a BPE model
-// that knows every byte it leaves the mapping to the model (raw), which then
-// works on bytes; ids and offsets are the same.
+// it leaves the mapping of words whose bytes all have a token to the model,
+// which then works on bytes; ids and offsets are the same.
 type byteLevel struct {
 	prefixSpace bool
 	regex       bool
-	raw         bool
+	known       *[256]bool // bytes that have a token; nil: map every word
 }
 
 func (p *byteLevel) split(t text, next func(text)) {
@@ -132,8 +132,22 @@ func (p *byteLevel) split(t text, next func(text)) {
 }
 
 func (p *byteLevel) emit(t text, next func(text)) {
-	if !p.raw {
-		t = t.byteLevel()
+	if !p.knows(t.s) {
+		next(t.byteLevel())
+		return
 	}
+	t.raw = true
 	next(t)
+}
+
+func (p *byteLevel) knows(s string) bool {
+	if p.known == nil {
+		return false
+	}
+	for i := range len(s) {
+		if !p.known[s[i]] {
+			return false
+		}
+	}
+	return true
 }

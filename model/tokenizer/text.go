@@ -18,6 +18,7 @@ type text struct {
 	orig  string
 	base  int
 	align []span
+	raw   bool // s is to be read in the byte-level alphabet, but has not been mapped
 }
 
 // newText starts the pipeline. Invalid bytes become U+FFFD.
