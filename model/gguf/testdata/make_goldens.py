@@ -1,0 +1,91 @@
+"""Small GGUF files written by the gguf package, and what is in them.
+
+all.gguf has every type of metadata and every tensor type that agar reads, plus
+one that it does not; all.json lists them (tensors with the SHA-256 of their
+bytes and their values as float32). TOKENIZER.gguf hold only the vocabularies of
+../../tokenizer/testdata with a pre-tokenizer's name; ids.jsonl has the ids that
+Hugging Face's tokenizers makes of texts with the same vocabulary.
+"""
+import hashlib, json, os, sys
+
+import gguf
+import numpy as np
+from gguf import GGMLQuantizationType as Q
+from tokenizers import Tokenizer, processors
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOK = os.path.join(HERE, "..", "..", "tokenizer", "testdata")
+sys.path.insert(0, TOK)
+from texts import FIXED
+
+
+def writer(name):
+    return gguf.GGUFWriter(os.path.join(HERE, name), "llama")
+
+
+def finish(w):
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
+def everything():
+    w, meta = writer("all.gguf"), {}
+    for kind, v in [("uint8", 200), ("int8", -5), ("uint16", 60000), ("int16", -30000), ("uint32", 4000000000), ("int32", -2000000000), ("uint64", 2**63), ("int64", -(2**62)), ("float32", 0.5), ("float64", 1e-300), ("bool", True), ("string", "naïve ✓")]:
+        getattr(w, "add_" + kind)("test." + kind, v)
+        meta["test." + kind] = v
+    for key, v in [("test.strings", ["a", "", "ü"]), ("test.ints", [1, -2, 3]), ("test.floats", [0.5, -1.25]), ("test.bools", [True, False])]:
+        w.add_array(key, v)
+        meta[key] = v
+    w.add_chat_template("{{ messages[0].content }}")
+    rng, tensors = np.random.default_rng(7), []
+    for q in (Q.F32, Q.F16, Q.BF16, Q.F64, Q.Q4_0, Q.Q4_1, Q.Q8_0, Q.Q5_0):
+        x = rng.standard_normal((3, 64)).astype(np.float32)
+        raw = x.astype(np.float16 if q == Q.F16 else np.float64) if q in (Q.F16, Q.F64) else gguf.quantize(x, q) if q != Q.F32 else x
+        name = "blk.0." + q.name.lower()
+        w.add_tensor(name, raw, raw_dtype=q)
+        values = raw.astype(np.float32) if q in (Q.F16, Q.F64) else gguf.dequantize(raw, q)
+        tensors.append({"name": name, "type": q.name, "shape": [3, 64], "sha256": hashlib.sha256(raw.tobytes()).hexdigest(), "values": [float(v) for v in values.reshape(-1)[:64]]})
+    w.add_tensor("norm", np.arange(5, dtype=np.float32))
+    finish(w)
+    with open(os.path.join(HERE, "all.json"), "w") as f:
+        json.dump({"meta": meta, "tensors": tensors}, f, ensure_ascii=False, separators=(",", ":"))
+
+
+def vocabulary(name, pre, out, bos=None):
+    spec = json.load(open(os.path.join(TOK, name + ".json"), encoding="utf-8"))
+    spec["added_tokens"] = [a for a in spec["added_tokens"] if a["special"] and not a["lstrip"]]
+    spec["post_processor"] = None
+    vocab = dict(spec["model"]["vocab"]) | {a["content"]: a["id"] for a in spec["added_tokens"]}
+    control = {a["content"] for a in spec["added_tokens"]}
+    tokens = sorted(vocab, key=vocab.get)
+    w = writer(name + ".gguf")
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre(pre)
+    w.add_token_list(tokens)
+    w.add_token_types([3 if t in control else 1 for t in tokens])
+    w.add_token_merges([" ".join(m) for m in spec["model"]["merges"]])
+    if bos:
+        w.add_bos_token_id(vocab[bos])
+    else:
+        w.add_add_bos_token(False)
+    finish(w)
+    tok = Tokenizer.from_str(json.dumps(spec))
+    assert tok.get_vocab() == vocab
+    if bos:
+        tok.post_processor = processors.TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, vocab[bos])])
+    for s in FIXED[::3]:
+        out.write(json.dumps({"file": name + ".gguf", "text": s, "ids": tok.encode(s).ids}, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def main():
+    everything()
+    with open(os.path.join(HERE, "ids.jsonl"), "w", encoding="utf-8") as out:
+        vocabulary("smollm", "smollm", out)
+        vocabulary("llama3", "llama-bpe", out, bos="<s>")
+        vocabulary("qwen2", "qwen2", out)
+
+
+if __name__ == "__main__":
+    main()
