@@ -8,10 +8,12 @@ import (
 // Sizes of the driver. None of them changes a result: what is summed in which
 // order is fixed by the path's kc and the number of columns alone.
 const (
-	serialFlops = 1 << 20 // products below this stay on the calling goroutine
-	rowChunk    = 4096    // rows of a that are packed at a time
-	panelChunk  = 4 << 20 // bytes of panels that are packed at a time
-	itemCols    = 256     // columns of dst that one unit of work covers, about
+	serialFlops = 1 << 20  // products below this stay on the calling goroutine
+	rowChunk    = 16 << 20 // bytes of rows of a that are packed at a time
+	panelChunk  = 4 << 20  // bytes of panels that are packed at a time
+	itemCols    = 256      // columns of dst that one unit of work covers, about
+	packSlivers = 8        // slivers that are packed together
+	packSteps   = 128      // steps of k that they are packed for at a time
 )
 
 // gemm is one product dst (+)= a·b under way, b being a Mat or the transpose of a
@@ -42,7 +44,7 @@ type gemm struct {
 
 var gemms = sync.Pool{New: func() any {
 	g := new(gemm)
-	g.packRows, g.packPanels, g.compute = g.packSliver, g.packPanel, g.item
+	g.packRows, g.packPanels, g.compute = g.packGroup, g.packPanel, g.item
 	return g
 }}
 
@@ -86,8 +88,9 @@ func (g *gemm) run(threads bool) {
 		kept = g.w.kept(g.k)
 	}
 	all := (g.n + g.k.nr - 1) / g.k.nr
-	for g.i0 = 0; g.i0 < g.m; g.i0 += rowChunk {
-		g.rows = min(rowChunk, g.m-g.i0)
+	step := g.chunkRows()
+	for g.i0 = 0; g.i0 < g.m; g.i0 += step {
+		g.rows = min(step, g.m-g.i0)
 		g.packA()
 		g.split(all)
 		if kept != nil || g.rowItems == 1 {
@@ -98,6 +101,9 @@ func (g *gemm) run(threads bool) {
 		g.chunks(all)
 	}
 }
+
+// chunkRows is how many rows are packed at a time, a whole number of blocks.
+func (g *gemm) chunkRows() int { return max(rowChunk/(4*g.kk)/g.k.mc, 1) * g.k.mc }
 
 // chunks packs and multiplies the panels by the chunk.
 func (g *gemm) chunks(all int) {
@@ -142,18 +148,31 @@ func (g *gemm) packA() {
 		return
 	}
 	mr := g.k.heights[0]
-	g.ap = g.abuf.take((g.rows + mr - 1) / mr * mr * g.kk)
-	g.each((g.rows+mr-1)/mr, g.packRows)
+	slivers := (g.rows + mr - 1) / mr
+	g.ap = g.abuf.take(slivers * mr * g.kk)
+	g.each((slivers+packSlivers-1)/packSlivers, g.packRows)
 }
 
-// packSliver packs rows s·mr … of the row chunk: full slivers at the greatest
-// height, the last at the smallest that holds it, filled up with zeros.
-func (g *gemm) packSliver(s int) {
+// packGroup packs group q of slivers, a stretch of k at a time, so that the cache
+// lines which neighbours share are read once when a is stored transposed.
+func (g *gemm) packGroup(q int) {
 	mr := g.k.heights[0]
-	h := min(mr, g.rows-s*mr)
+	first := q * packSlivers * mr
+	for k0 := 0; k0 < g.kk; k0 += packSteps {
+		n := min(packSteps, g.kk-k0)
+		for i := first; i < min(first+packSlivers*mr, g.rows); i += mr {
+			g.packSliver(i, k0, n)
+		}
+	}
+}
+
+// packSliver packs n steps from k0 on of the sliver that starts at row i of the
+// row chunk: full slivers at the greatest height, the last at the smallest that
+// holds it, filled up with zeros.
+func (g *gemm) packSliver(i, k0, n int) {
+	h := min(g.k.heights[0], g.rows-i)
 	hk := g.k.height(h)
-	dst := g.ap[s*mr*g.kk:][:hk*g.kk]
-	packMat(g.k, dst, g.a, g.i0+s*mr, h, hk)
+	packMat(g.k, g.ap[i*g.kk+k0*hk:][:n*hk], g.a, g.i0+i, k0, h, hk)
 }
 
 // packPanel packs panel i of the panel chunk.
@@ -169,22 +188,24 @@ func (g *gemm) panelInto(dst []float32, p int) {
 		return
 	}
 	j := p * g.k.nr
-	packMat(g.k, dst, g.b.T(), j, min(g.k.nr, g.n-j), g.k.nr)
+	packMat(g.k, dst, g.b.T(), j, 0, min(g.k.nr, g.n-j), g.k.nr)
 }
 
-// packMat writes rows i … i+h−1 of m as dst[k·step + row], zeros in the rest.
-func packMat(k *kernel, dst []float32, m Mat, i, h, step int) {
+// packMat fills dst with dst[k·step + row] from rows i … i+h−1 of m, columns k0
+// on, and zeros for the rows that are missing.
+func packMat(k *kernel, dst []float32, m Mat, i, k0, h, step int) {
+	n := len(dst) / step
 	if h < step {
-		clear(dst[:m.Cols*step])
+		clear(dst)
 	}
 	switch {
 	case !m.Trans:
-		k.interleave(dst, m.Data[i*m.Stride:], h, m.Cols, m.Stride, step)
+		k.interleave(dst, m.Data[i*m.Stride+k0:], h, n, m.Stride, step)
 	case h == step:
-		k.stripes(dst, m.Data[i:], h, m.Cols, m.Stride)
+		k.stripes(dst, m.Data[k0*m.Stride+i:], h, n, m.Stride)
 	default:
-		for c := range m.Cols {
-			copy(dst[c*step:c*step+h], m.Data[c*m.Stride+i:])
+		for c := range n {
+			copy(dst[c*step:c*step+h], m.Data[(k0+c)*m.Stride+i:])
 		}
 	}
 }

@@ -10,7 +10,7 @@ var avx2Kernel = kernel{
 	nr:         16,
 	heights:    []int{6, 4, 2, 1},
 	kc:         384,
-	mc:         192,
+	mc:         144,
 	tile:       tilesAVX2,
 	row4:       row4AVX2,
 	interleave: interleaveAVX2,
