@@ -55,3 +55,63 @@ func BenchmarkLinear(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMatMul measures what training and attention need: xᵀ·y with x and y as
+// rows lie, and q·kᵀ of one head.
+func BenchmarkMatMul(b *testing.B) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, c := range []struct {
+		name           string
+		m, k, n        int
+		aTrans, bTrans bool
+	}{{"xTy", 4608, 1024, 576, true, false}, {"qkT", 128, 64, 128, false, true}} {
+		x := Mat{Data: randoms(r, c.m*c.k), Rows: c.m, Cols: c.k, Trans: c.aTrans}
+		y := Mat{Data: randoms(r, c.k*c.n), Rows: c.k, Cols: c.n, Trans: c.bTrans}
+		dst := Mat{Data: make([]float32, c.m*c.n), Rows: c.m, Cols: c.n}
+		benchPaths(b, fmt.Sprintf("%s/%dx%dx%d", c.name, c.m, c.k, c.n), func(b *testing.B) {
+			for b.Loop() {
+				MatMul(dst, x, y, false)
+			}
+			flops(b, 2*float64(c.m)*float64(c.k)*float64(c.n))
+		})
+	}
+}
+
+// BenchmarkVector measures the vector kernels on rows of 1536 floats, which stay in
+// the first cache; bytes are those read and written.
+func BenchmarkVector(b *testing.B) {
+	const n = 1536
+	r := rand.New(rand.NewPCG(5, 6))
+	x, y, z, v := randoms(r, n), randoms(r, n), randoms(r, n), make([]float32, n)
+	half, quant := make([]byte, 2*n), encoded(r, Q4_1, 1, n)
+	for _, c := range []struct {
+		name  string
+		bytes int64
+		f     func()
+	}{
+		{"Dot", 8 * n, func() { Dot(x, y) }},
+		{"Axpy", 12 * n, func() { Axpy(z, 1e-9, x) }},
+		{"SumSq", 4 * n, func() { SumSq(x) }},
+		{"RMSNorm", 12 * n, func() { RMSNorm(z, x, y, 1e-5) }},
+		{"Softmax", 8 * n, func() { Softmax(v) }},
+		{"SiLUMul", 12 * n, func() { SiLUMul(z, x, y) }},
+		{"AdamStep", 28 * n, func() { AdamStep(z, x, y, v, AdamConst{LR: 1e-9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 9}) }},
+		{"F32ToF16", 6 * n, func() { F32ToF16(half, x) }},
+		{"F16ToF32", 6 * n, func() { F16ToF32(z, half) }},
+		{"Q4_1", 4*n + int64(len(quant)), func() { Dequantize(z, Q4_1, quant) }},
+	} {
+		for _, k := range Kernels() {
+			b.Run(c.name+"/"+k, func(b *testing.B) {
+				restore, err := WithKernel(k)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer restore()
+				b.SetBytes(c.bytes)
+				for b.Loop() {
+					c.f()
+				}
+			})
+		}
+	}
+}
