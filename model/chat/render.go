@@ -114,13 +114,14 @@ func (l *locator) locate() ([]Span, error) {
 	return out, nil
 }
 
-// one marks message i alone: outside, then inside its leading and trailing
-// white space, which a template may trim.
+// one marks message i alone: outside, then, as a template may trim, inside the
+// white space on its left, its right and both sides. The first marking that
+// leaves the text alone encloses all of the content that the template kept.
 func (l *locator) one(i int) ([]Span, bool) {
 	if l.msgs[i].Content == "" {
 		return nil, true
 	}
-	for _, in := range [][2]bool{{false, false}, {true, true}, {true, false}, {false, true}} {
+	for _, in := range [][2]bool{{false, false}, {true, false}, {false, true}, {true, true}} {
 		marked := slices.Clone(l.contents)
 		marked[i] = l.mark(i, in[0], in[1])
 		if spans, ok := l.try(marked); ok {

@@ -4,79 +4,178 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
-const (
-	toJSONName = "hf_tojson"
-	traceName  = "agar_trace"
-)
-
-// tag is a {{ … }}, {% … %} or {# … #} at source[start:end].
-type tag struct {
-	start, end, line int
-	kind             byte // '{', '%' or '#'
+// piece is a stretch of a template: literal text, or the inside of a tag
+// {{ … }} or {% … %} without its marks for white space.
+type piece struct {
+	text string
+	kind byte // 0, '{' or '%'
+	line int
 }
 
-// findTags lists the tags of a template. Quoted strings may hold what would
-// end a tag, and nothing inside {% raw %} is one.
-func findTags(source string) (tags []tag, err error) {
-	line := 1
-	for i := 0; i+1 < len(source); i++ {
-		if source[i] == '\n' {
-			line++
-		}
-		k := source[i+1]
-		if source[i] != '{' || k != '{' && k != '%' && k != '#' {
-			continue
-		}
-		end := tagEnd(source, i+2, k)
-		if end < 0 {
-			return nil, fmt.Errorf("template, line %d: found %q without an end", line, source[i:i+2])
-		}
-		tags = append(tags, tag{i, end, line, k})
-		line += strings.Count(source[i:end], "\n")
-		i = end - 1
-		if k == '%' && rawTag.MatchString(source[tags[len(tags)-1].start:end]) {
-			skip := endRaw.FindStringIndex(source[end:])
-			if skip == nil {
-				return nil, fmt.Errorf("template, line %d: found raw without endraw", line)
-			}
-			line += strings.Count(source[end:end+skip[0]], "\n")
-			i = end + skip[0] - 1
-		}
-	}
-	return tags, nil
+// lexer splits a template as Jinja does with trim_blocks and lstrip_blocks set
+// (jinja2/lexer.py), so that the template library has no white space to trim:
+// its own trimming reaches across tags that touch.
+type lexer struct {
+	source    string
+	pos       int
+	lineStart bool // what came before pos ended a line
+	out       []piece
 }
 
 var (
-	rawTag    = regexp.MustCompile(`^\{%[-+]?\s*raw\b`)
-	endRaw    = regexp.MustCompile(`\{%[-+]?\s*endraw\b`)
-	toJSONUse = regexp.MustCompile(`^\|\s*tojson\b`)
+	rawTag   = regexp.MustCompile(`^\{%[-+]?\s*raw\s*(-%\}\s*|%\})`)
+	endRaw   = regexp.MustCompile(`\{%([-+]?)\s*endraw\s*`)
+	newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 )
 
-// tagEnd is the end of a tag of the kind whose inside begins at byte i, or −1.
+// split lists the pieces of a template. Its newlines are made \n, and one at
+// the end is dropped.
+func split(source string) ([]piece, error) {
+	l := &lexer{source: strings.TrimSuffix(newlines.Replace(source), "\n"), lineStart: true}
+	for l.pos < len(l.source) {
+		if err := l.next(); err != nil {
+			return nil, err
+		}
+	}
+	return l.out, nil
+}
+
+func (l *lexer) line(at int) int { return 1 + strings.Count(l.source[:at], "\n") }
+
+// next reads up to the next tag and the tag.
+func (l *lexer) next() error {
+	start := nextTag(l.source, l.pos)
+	if start == len(l.source) {
+		l.emit(l.source[l.pos:], 0, l.pos)
+		l.pos = start
+		return nil
+	}
+	if m := rawTag.FindString(l.source[start:]); m != "" {
+		return l.raw(start, start+len(m))
+	}
+	kind, body := l.source[start+1], start+2
+	l.textBefore(start, kind)
+	if body < len(l.source) && (l.source[body] == '-' || l.source[body] == '+') {
+		body++
+	}
+	end := tagEnd(l.source, body, kind)
+	if end < 0 {
+		return fmt.Errorf("template, line %d: found %q without an end", l.line(start), l.source[start:start+2])
+	}
+	inside := l.source[body:end]
+	l.pos = end + 2
+	if n := len(inside); n > 0 && (inside[n-1] == '-' || inside[n-1] == '+' && kind != '{') {
+		l.after(inside[n-1], kind)
+		inside = inside[:n-1]
+	} else {
+		l.after(0, kind)
+	}
+	if kind != '#' {
+		l.emit(inside, kind, start)
+	}
+	return nil
+}
+
+// raw emits what stands between raw and endraw as text.
+func (l *lexer) raw(start, body int) error {
+	l.textBefore(start, '%')
+	at := endRaw.FindStringSubmatchIndex(l.source[body:])
+	if at == nil {
+		return fmt.Errorf("template, line %d: found raw without endraw", l.line(start))
+	}
+	l.pos, l.lineStart = body, l.source[body-1] == '\n'
+	l.textBefore(body+at[0], '%')
+	l.pos = body + at[1]
+	sign := byte(0)
+	if l.pos < len(l.source) && (l.source[l.pos] == '-' || l.source[l.pos] == '+') {
+		sign = l.source[l.pos]
+		l.pos++
+	}
+	if !strings.HasPrefix(l.source[l.pos:], "%}") {
+		return fmt.Errorf("template, line %d: found endraw without an end", l.line(l.pos))
+	}
+	l.pos += 2
+	l.after(sign, '%')
+	return nil
+}
+
+// textBefore emits the text up to the tag at byte start. A minus sign strips
+// all white space before the tag; else white space alone between a block or
+// comment and the start of its line goes, unless a plus sign keeps it.
+func (l *lexer) textBefore(start int, kind byte) {
+	text := l.source[l.pos:start]
+	sign := byte(0)
+	if start+2 < len(l.source) {
+		sign = l.source[start+2]
+	}
+	switch {
+	case sign == '-':
+		text = strings.TrimRightFunc(text, isSpace)
+	case sign != '+' && kind != '{':
+		line := strings.LastIndexByte(text, '\n') + 1
+		if (line > 0 || l.lineStart) && strings.TrimFunc(text[line:], isSpace) == "" {
+			text = text[:line]
+		}
+	}
+	l.emit(text, 0, l.pos)
+}
+
+// after skips white space behind a tag: all with a minus sign, one line feed
+// behind a block or comment without a sign.
+func (l *lexer) after(sign, kind byte) {
+	rest := l.source[l.pos:]
+	switch {
+	case sign == '-':
+		l.pos += len(rest) - len(strings.TrimLeftFunc(rest, isSpace))
+	case sign == 0 && kind != '{' && strings.HasPrefix(rest, "\n"):
+		l.pos++
+	}
+	l.lineStart = l.source[l.pos-1] == '\n'
+}
+
+func (l *lexer) emit(text string, kind byte, at int) {
+	if text != "" || kind != 0 {
+		l.out = append(l.out, piece{text, kind, l.line(at)})
+	}
+}
+
+// isSpace is Python's str.isspace.
+func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1C && r <= 0x1F }
+
+// nextTag is where the next tag begins, or the end of the source.
+func nextTag(source string, from int) int {
+	for i := from; i+1 < len(source); i++ {
+		if source[i] == '{' && strings.IndexByte("{%#", source[i+1]) >= 0 {
+			return i
+		}
+	}
+	return len(source)
+}
+
+// tagEnd is where the mark that closes a tag begins, or −1. Strings may hold
+// what would close it, and braces may nest.
 func tagEnd(source string, i int, kind byte) int {
 	closing := map[byte]string{'{': "}}", '%': "%}", '#': "#}"}[kind]
 	if kind == '#' {
 		if n := strings.Index(source[i:], closing); n >= 0 {
-			return i + n + 2
+			return i + n
 		}
 		return -1
 	}
-	braces := 0
-	for i < len(source) {
+	for braces := 0; i < len(source); i++ {
 		switch c := source[i]; {
 		case c == '\'' || c == '"':
-			i = quoted(source, i)
-			continue
+			i = quoted(source, i) - 1
 		case braces == 0 && strings.HasPrefix(source[i:], closing):
-			return i + 2
+			return i
 		case c == '{':
 			braces++
 		case c == '}' && braces > 0:
 			braces--
 		}
-		i++
 	}
 	return -1
 }
@@ -90,46 +189,4 @@ func quoted(source string, i int) int {
 		}
 	}
 	return min(i+1, len(source))
-}
-
-// prepare rewrites the source for the library: transformers' tojson replaces
-// the built-in one, which sorts keys and escapes HTML. With trace, a call that
-// records the line stands before every tag; the text rendered then is not used.
-func prepare(source string, tags []tag, trace bool) string {
-	var b strings.Builder
-	last := 0
-	for _, t := range tags {
-		b.WriteString(source[last:t.start])
-		if trace && t.kind != '#' {
-			fmt.Fprintf(&b, "{{ %s(%d) }}", traceName, t.line)
-		}
-		inside := source[t.start:t.end]
-		if t.kind != '#' {
-			inside = renameToJSON(inside)
-		}
-		b.WriteString(inside)
-		last = t.end
-	}
-	b.WriteString(source[last:])
-	return b.String()
-}
-
-// renameToJSON renames the filter tojson outside string literals.
-func renameToJSON(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		switch {
-		case s[i] == '\'' || s[i] == '"':
-			end := quoted(s, i)
-			b.WriteString(s[i:end])
-			i = end
-		case s[i] == '|' && toJSONUse.MatchString(s[i:]):
-			b.WriteString("|" + toJSONName)
-			i += len(toJSONUse.FindString(s[i:]))
-		default:
-			b.WriteByte(s[i])
-			i++
-		}
-	}
-	return b.String()
 }

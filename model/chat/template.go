@@ -20,15 +20,15 @@ type Template struct {
 // Parse compiles a template. vars are what tokenizer_config.json supplies:
 // bos_token, eos_token and so on.
 func Parse(template string, vars map[string]string) (*Template, error) {
-	tags, err := findTags(template)
+	pieces, err := split(template)
 	if err != nil {
 		return nil, fmt.Errorf("chat: %w", err)
 	}
 	t := &Template{source: template, vars: map[string]jinja.Value{}}
-	if t.compiled, err = jinja.Compile(prepare(template, tags, false)); err != nil {
+	if t.compiled, err = jinja.Compile(prepare(pieces, false)); err != nil {
 		return nil, fmt.Errorf("chat: template: %w", err)
 	}
-	if t.traced, err = jinja.Compile(prepare(template, tags, true)); err != nil {
+	if t.traced, err = jinja.Compile(prepare(pieces, true)); err != nil {
 		t.traced = nil // the template cannot be instrumented; errors then have no line
 	}
 	for k, v := range vars {

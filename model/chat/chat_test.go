@@ -1,0 +1,252 @@
+package chat
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"agar/model/tokenizer"
+)
+
+// Spans of contents that repeat, that read like the template's own words, or
+// that hold its special tokens are where those of unmistakable contents of the
+// same shape are.
+func TestSpansOfRepeatedContents(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	words := []string{"user", "assistant", "a", " a ", "\n", "", "<|im_end|>\n", "system", "  ", "user\n", "[INST]", "aa", "\nassistant", "</s>"}
+	for _, g := range goldens(t) {
+		tpl, err := Parse(g.Template, g.Vars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 60 {
+			msgs := randomChat(rng, words)
+			got, err := tpl.Render(msgs, rng.IntN(2) == 0)
+			if err != nil {
+				continue // roles that this template refuses
+			}
+			checkSpans(t, g.Name, msgs, got)
+		}
+	}
+}
+
+func randomChat(rng *rand.Rand, words []string) (msgs []Message) {
+	if rng.IntN(2) == 0 {
+		msgs = append(msgs, Message{Role: "system", Content: words[rng.IntN(len(words))]})
+	}
+	for k := range 1 + rng.IntN(5) {
+		role := []string{"user", "assistant"}[k%2]
+		msgs = append(msgs, Message{Role: role, Content: words[rng.IntN(len(words))] + words[rng.IntN(len(words))]})
+	}
+	return msgs
+}
+
+// checkSpans: every content that is more than white space has one span, in the
+// order of the messages, that holds the content apart from white space.
+func checkSpans(t *testing.T, name string, msgs []Message, r Rendered) {
+	t.Helper()
+	k := 0
+	for _, m := range msgs {
+		if strings.TrimSpace(m.Content) == "" {
+			for k < len(r.Spans) && strings.TrimSpace(r.Text[r.Spans[k].Start:r.Spans[k].End]) == "" {
+				k++
+			}
+			continue
+		}
+		for k < len(r.Spans) && strings.TrimSpace(r.Text[r.Spans[k].Start:r.Spans[k].End]) == "" {
+			k++
+		}
+		if k == len(r.Spans) {
+			t.Fatalf("%s: no span for %q in %q", name, m.Content, r.Text)
+		}
+		s := r.Spans[k]
+		if got := r.Text[s.Start:s.End]; strings.TrimSpace(got) != strings.TrimSpace(m.Content) || s.Role != roleOf(m.Role) {
+			t.Fatalf("%s: span %v %q, want %q of %s in %q", name, s, got, m.Content, m.Role, r.Text)
+		}
+		k++
+	}
+}
+
+func TestTransformedContentIsAnError(t *testing.T) {
+	tpl, err := Parse(`{% for m in messages %}{{ m.content | upper }}{% endfor %}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := tpl.Render([]Message{{Role: "user", Content: "X Y"}}, false); err != nil || len(r.Spans) != 1 {
+		t.Errorf("a content that upper leaves alone: %v, %v", r, err)
+	}
+	for _, source := range []string{
+		`{% for m in messages %}{{ m.content }}{% if m.content | length > 6 %}!{% endif %}{% endfor %}`,
+		`{% for m in messages %}{{ m.content.split('b')[0] }}{% endfor %}`,
+		`{% for m in messages %}{{ m.content[::-1] }}{% endfor %}`,
+	} {
+		tpl, err := Parse(source, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := tpl.Render([]Message{{Role: "user", Content: "fabric"}}, false); err == nil || !strings.Contains(err.Error(), "message 0 (user)") {
+			t.Errorf("%s: %v, error %v", source, r, err)
+		}
+	}
+}
+
+// A content that the template leaves out has no span; one that comes twice has
+// two; one that is escaped has the escaped bytes.
+func TestSpansOfUnusualTemplates(t *testing.T) {
+	for _, c := range []struct{ source, want string }{
+		{`{% for m in messages %}{% if m.role == 'user' %}<{{ m.content }}>{% endif %}{% endfor %}`, "[{1 5 2}]"},
+		{`{% for m in messages %}{{ m.content }}|{{ m.content }};{% endfor %}`, "[{0 3 1} {4 7 1} {8 12 2} {13 17 2}]"},
+		{`{% for m in messages %}{{ m.content | tojson }}{% endfor %}`, "[{1 4 1} {6 11 2}]"},
+		{`{{ messages[1].content }}{{ messages[0].content }}`, "[{0 4 2} {4 7 1}]"},
+	} {
+		tpl, err := Parse(c.source, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := tpl.Render([]Message{{Role: "system", Content: "sys"}, {Role: "user", Content: "us\"r"}}, false)
+		if err != nil || fmt.Sprint(r.Spans) != c.want {
+			t.Errorf("%s: spans %v, %v; want %s in %q", c.source, r.Spans, err, c.want, r.Text)
+		}
+	}
+}
+
+func TestErrorsSayLineAndReason(t *testing.T) {
+	for _, c := range []struct{ source, want string }{
+		{"a\n{% if true %}\n{{ raise_exception('no ' + messages[0].role) }}{% endif %}", "line 3: no user"},
+		{"{{ 1 }}\n\n{{ messages[0].content.nothing() }}", "line 3: "},
+		{"x\n{{ strftime_now('%d') }}", "line 2: strftime_now: the template asks for today's date"},
+		{"{% set x %}\n\n{{ raise_exception('deep') }}{% endset %}", "line 3: deep"},
+		{"\n{{ messages | nofilter }}", "line 2: unknown filter \"nofilter\""},
+	} {
+		tpl, err := Parse(c.source, nil)
+		if err != nil {
+			t.Errorf("%q: %v", c.source, err)
+			continue
+		}
+		if r, err := tpl.Render([]Message{{Role: "user", Content: "x"}}, false); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %q, error %v; want %s", c.source, r.Text, err, c.want)
+		}
+	}
+	for _, c := range []struct{ source, want string }{
+		{"\n\n{{ 'open", "line 3"}, {"a\n{% if x %}", "if"}, {"{% raw %}x", "raw without endraw"}, {"\n{% frobnicate %}", "line 2"}, {"{# never closed", "line 1"}, {"a\n\nb{{ ) }}", "line 3"},
+	} {
+		if _, err := Parse(c.source, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: error %v, want %s", c.source, err, c.want)
+		}
+	}
+}
+
+func TestDate(t *testing.T) {
+	tpl, err := Parse(`{{ strftime_now("%d %b %Y|%-d.%-m.%y %B %A %H:%M:%S %j %%") }}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := tpl.WithDate(time.Date(2024, 7, 6, 9, 5, 3, 0, time.UTC)).Render(nil, false)
+	if want := "06 Jul 2024|6.7.24 July Saturday 09:05:03 188 %"; err != nil || r.Text != want {
+		t.Errorf("%q, %v; want %q", r.Text, err, want)
+	}
+	bad, err := Parse(`{{ strftime_now("%Q") }}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bad.WithDate(time.Unix(0, 0)).Render(nil, false); err == nil || !strings.Contains(err.Error(), "%Q") {
+		t.Errorf("an unknown directive: %v", err)
+	}
+}
+
+func TestTokenize(t *testing.T) {
+	tok, err := tokenizer.Open("../tokenizer/testdata/llama3.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	msgs := []Message{{Role: "user", Content: "the house"}, {Role: "assistant", Content: "a river"}}
+	tpl := named(t, "llama3")
+	ids, roles, err := tpl.Tokenize(tok, msgs, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bos := tok.Prefix()[0]
+	if len(ids) != len(roles) || ids[0] != bos || ids[1] == bos {
+		t.Errorf("ids %v begin with %d more or less than once", ids, bos)
+	}
+	if text, _ := tpl.Render(msgs, true); tok.Decode(ids, false) != text.Text {
+		t.Errorf("the ids decode as %q", tok.Decode(ids, false))
+	}
+	for role, want := range map[uint8]string{RoleUser: "the house", RoleAssistant: "a river"} {
+		var part []int32
+		for i, id := range ids {
+			if roles[i] == role {
+				part = append(part, id)
+			}
+		}
+		if got := tok.Decode(part, false); got != want {
+			t.Errorf("tokens of role %d decode as %q, want %q", role, got, want)
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	r := Rendered{Spans: []Span{{2, 5, RoleUser}, {5, 8, RoleAssistant}, {10, 11, RoleTool}}}
+	got := r.Roles([][2]int{{0, 0}, {0, 2}, {1, 3}, {4, 6}, {6, 8}, {8, 10}, {9, 11}, {11, 12}, {12, 12}})
+	want := []uint8{RoleTemplate, RoleTemplate, RoleUser, RoleUser, RoleAssistant, RoleTemplate, RoleTool, RoleTemplate, RoleTemplate}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("roles %v, want %v", got, want)
+	}
+}
+
+func TestUnmarshalMessage(t *testing.T) {
+	var m Message
+	if err := json.Unmarshal([]byte(`{"name":"b","role":"assistant","content":null,"tool_calls":[{"z":1,"a":2.0}]}`), &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Role != "assistant" || len(m.Extra) != 3 || m.Extra[0].Name != "name" || m.Extra[1].Value != nil {
+		t.Errorf("%+v", m)
+	}
+	tpl, err := Parse(`{% for m in messages %}{{ m.content is none }} {{ m.tool_calls | tojson }}{% endfor %}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := tpl.Render([]Message{m}, false); err != nil || !strings.HasSuffix(r.Text, `rue [{"z": 1, "a": 2.0}]`) {
+		t.Errorf("%q, %v", r.Text, err)
+	}
+	for _, bad := range []string{`[]`, `{}`, `{"role":3}`, `{"role":"user","content":[1]}`, `{"role":"user","content":"x"`, `3 4`} {
+		if err := json.Unmarshal([]byte(bad), &m); err == nil {
+			t.Errorf("%s was accepted", bad)
+		}
+	}
+}
+
+func TestWithRefusesBadJSON(t *testing.T) {
+	if _, err := named(t, "smollm2").With("tools", []byte(`{`)); err == nil {
+		t.Error("no error")
+	}
+}
+
+func FuzzRender(f *testing.F) {
+	f.Add(`{%- for m in messages -%} {{ m.content | trim }} {% endfor %}`, "a b")
+	f.Add("{% raw %}{{ x }}{% endraw %}\n  {%+ if messages %}y{% endif +%}\n", " ")
+	f.Add("{# c -#}\n{{- 'a\\u00e9\\'' ~ {'a': {}} }}", "")
+	f.Fuzz(func(t *testing.T, source, content string) {
+		if len(source) > 300 || strings.Contains(source, "range") || strings.Contains(source, "*") {
+			return // the library does not bound loops
+		}
+		tpl, err := Parse(source, nil)
+		if err != nil {
+			return
+		}
+		r, err := tpl.Render([]Message{{Role: "user", Content: content}}, true)
+		if err != nil {
+			return
+		}
+		last := 0
+		for _, s := range r.Spans {
+			if s.Start < last || s.End <= s.Start || s.End > len(r.Text) {
+				t.Fatalf("spans %v in %d bytes", r.Spans, len(r.Text))
+			}
+			last = s.End
+		}
+	})
+}
