@@ -45,24 +45,23 @@ func (a *Adapter) Module(name string) (*Module, bool) {
 // adapter_model.safetensors. Errors name the file, and the key or tensor, with
 // what was found and expected. The weights are copied; dir may go away.
 func Load(dir string) (*Adapter, error) {
-	c, warnings, err := readConfig(dir)
+	r, err := Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{Dir: dir, File: filepath.Join(dir, WeightsFile), Config: c, Warnings: warnings}
-	if err := hasWeights(dir); err != nil {
+	a := &Adapter{Dir: dir, File: r.File, Config: r.Config, Warnings: r.Warnings}
+	for _, name := range r.names {
+		m, err := r.Module(name)
+		if err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		a.Modules = append(a.Modules, m)
+	}
+	if err := r.Close(); err != nil {
 		return nil, err
 	}
 	if a.SHA256, err = safetensors.HashFile(a.File); err != nil {
 		return nil, fmt.Errorf("lora: %w", err)
-	}
-	f, err := safetensors.Open(a.File)
-	if err != nil {
-		return nil, fmt.Errorf("lora: %w", err)
-	}
-	a.Modules, err = modules(f, &c)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("lora: %s: %w", a.File, err)
 	}
 	return a, nil
 }
@@ -90,29 +89,7 @@ var keyForm = regexp.MustCompile(`^base_model\.model\.(.+)\.lora_([AB])(?:\.[^.]
 // pair is the tensor names of one module.
 type pair struct{ a, b string }
 
-// modules pairs the tensors of f and loads them.
-func modules(f *safetensors.File, c *Config) ([]Module, error) {
-	pairs, err := pairUp(f.Names())
-	if err != nil {
-		return nil, err
-	}
-	var out []Module
-	for name, p := range pairs {
-		m, err := loadModule(f, c, name, p)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, m)
-	}
-	slices.SortFunc(out, func(x, y Module) int {
-		if x.Layer != y.Layer {
-			return x.Layer - y.Layer
-		}
-		return strings.Compare(x.Name, y.Name)
-	})
-	return out, nil
-}
-
+// pairUp finds the modules of a file by its tensor names.
 func pairUp(names []string) (map[string]pair, error) {
 	pairs := map[string]pair{}
 	for _, n := range names {

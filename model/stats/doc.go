@@ -1,0 +1,7 @@
+// Package stats holds the statistics that analyses share: order statistics,
+// topographic peaks, the jackknife, principal components from Gram matrices.
+// Distributions and decompositions come from gonum.
+//
+// NaN in input is the caller's to remove; functions say what they do when there
+// are too few values.
+package stats

@@ -1,0 +1,53 @@
+package phase
+
+import (
+	"fmt"
+	"slices"
+)
+
+// convention names both signs in use.
+const convention = "turn_deg is arccos(-C_k) with Turner's C_k = cos(v[t-k]-v[t], v[t+k]-v[t]): 0 is straight on, a transition is a peak; " +
+	"Turner plots C_k (straight -1, transition a maximum), ARENA plots -C_k (straight +1, transition a minimum)"
+
+var definitions = []string{
+	"turn: a topographic prominence of the debiased turn angle of at least 15 degrees and 3 standard errors (corrected for their degrees of freedom and, with several modules, for their number) among steps that still move; merged over k and modules",
+	"grad_peak: a topographic prominence of the smoothed gradient norm of at least a factor 1.5 and 5 standard errors of the smoothed curve",
+	"the maximum of the plain angle and the extremum of PC2 are never events",
+}
+
+// warnings collects what is known before the analysis.
+func (b *builder) warnings(r *run) {
+	b.rep.Warnings = append([]string{}, r.series.Warnings...)
+	for _, x := range r.readers {
+		for _, w := range x.Warnings {
+			if !slices.Contains(b.rep.Warnings, w) {
+				b.rep.Warnings = append(b.rep.Warnings, w)
+			}
+		}
+	}
+	if r.series.State == nil {
+		b.rep.Warnings = append(b.rep.Warnings, "no trainer_state.json: loss and gradient norm are null")
+	}
+	if len(b.steps) < 2*minKept {
+		b.rep.Warnings = append(b.rep.Warnings, fmt.Sprintf("%d checkpoints are few: a turn needs at least %d windows at one k", len(b.steps), minKept))
+	}
+}
+
+// caveats adds what the result itself calls for.
+func (b *builder) caveats() {
+	warn := func(format string, args ...any) {
+		b.rep.Warnings = append(b.rep.Warnings, fmt.Sprintf(format, args...))
+	}
+	if n := len(b.rep.ZeroSteps); n > 0 {
+		warn("%d checkpoints have an all-zero B (steps %v): their angles are null", n, b.rep.ZeroSteps)
+	}
+	if b.rep.Noise.Dominated {
+		warn("noise-dominated: the median plain angle is %.0f degrees at k = %d, or the debiased angle is mostly undefined; read no turn into single steps", float64(b.rep.Noise.MedianDeg), b.rep.Noise.K)
+	}
+	for _, e := range b.rep.Events {
+		if e.Kind == KindTurn {
+			warn("a turn of the adapter by itself says nothing of misalignment: put a benign twin (same recipe, good data) beside it; the transition story of 2506.11613 is contested by 2607.09053, where behaviour does not line up with it")
+			break
+		}
+	}
+}
