@@ -206,23 +206,24 @@ func (j *Job) line(v any) error {
 // anything yet: then nothing of it is left, and a directory that Begin made is
 // removed. End returns err joined with what went wrong in it.
 func (j *Job) End(err error) error {
-	errs := []error{err, j.events.Close(), j.remove(InfoFile)}
+	errs := []error{err, j.events.Close()}
 	if err == nil && !j.o.KeepEvents {
 		errs = append(errs, j.remove(j.o.Events), j.remove(ControlFile))
 	}
 	if err != nil {
 		errs = append(errs, j.vanish())
 	}
-	return errors.Join(append(errs, j.lock.Close())...)
+	// job.json goes last: as long as it is there, there may be more to clean up.
+	return errors.Join(append(errs, j.remove(InfoFile), j.lock.Close())...)
 }
 
 // vanish removes all traces of a job that produced nothing.
 func (j *Job) vanish() error {
-	left, err := j.others(LockFile, j.o.Events, ControlFile)
+	left, err := j.others(LockFile, InfoFile, j.o.Events, ControlFile)
 	if err != nil || len(left) > 0 {
 		return err
 	}
-	err = errors.Join(j.remove(j.o.Events), j.remove(ControlFile))
+	err = errors.Join(j.remove(j.o.Events), j.remove(ControlFile), j.remove(InfoFile))
 	if !j.made {
 		return err
 	}
