@@ -46,6 +46,6 @@ type Example struct {
 	Pos    int32     // of the firing token in its window
 	Start  int32     // position of Tokens[0] in the window
 	Tokens []string  // pieces of text
-	Acts   []float32 // the feature's activation on each, as long as Tokens
+	Acts   []float32 // the feature's activation on each, as long as Tokens; NaN where the token is left out
 	Max    float32   // its activation on the firing token
 }
