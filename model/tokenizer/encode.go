@@ -12,7 +12,8 @@ type Encoding struct {
 // BOS token. The result belongs to the caller.
 func (t *Tokenizer) Encode(text string, addSpecial bool) Encoding {
 	e := t.encoders.Get().(*encoder)
-	e.out = Encoding{}
+	room := len(text)/4 + 8 // tokens of English; others grow the slices
+	e.out = Encoding{IDs: make([]int32, 0, room), Offsets: make([][2]int, 0, room)}
 	t.raw.split(newText(text), e.normalize, e.take)
 	out := e.out
 	e.out = Encoding{}
