@@ -39,13 +39,13 @@ VARIANTS = {
 
 
 def redraw(params, seed):
-    """Draws every parameter anew: norms around 1, matrices so that no activation dies and attention is uneven."""
+    """Draws every parameter anew: norms around 1, matrices so that no activation dies and attention is uneven but not saturated."""
     g = torch.Generator().manual_seed(seed)
     for name, p in sorted(params):
         if p.dim() == 1:
             p.data = 0.5 + torch.rand(p.shape, generator=g)
         else:
-            gain = 2.0 if "q_proj" in name or "k_proj" in name else 1.0
+            gain = 0.4 if "lora_" in name else 2.0 if "q_proj" in name or "k_proj" in name else 1.0
             p.data = torch.randn(p.shape, generator=g) * gain / p.shape[1] ** 0.5
 
 
