@@ -84,7 +84,7 @@ func (g *gemm) run(threads bool) {
 	}
 	g.threads = threads && 2*float64(g.m)*float64(g.n)*float64(g.kk) >= serialFlops
 	var kept []float32
-	if g.w != nil && g.w.panels != nil {
+	if g.w != nil {
 		kept = g.w.kept(g.k)
 	}
 	all := (g.n + g.k.nr - 1) / g.k.nr

@@ -6,7 +6,7 @@ import "fmt"
 const quantBlock = 32
 
 // Dequantize decodes len(dst) numbers of any storage type; for the quantised
-// types bit for bit as ggml's reference does (libs/ggml, dequantize_row_*). It
+// types bit for bit as ggml's reference functions dequantize_row_* do. It
 // panics when src is too short, dst is no whole number of blocks, or the type is
 // unknown.
 func Dequantize(dst []float32, dt DType, src []byte) {

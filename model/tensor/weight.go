@@ -58,8 +58,8 @@ func (w *Weight) Cols() int { return w.cols }
 func (w *Weight) DType() DType { return w.dtype }
 
 // Permuted is a view on w whose logical row i is row order[i] of w. It shares the
-// memory of w, takes over order, keeps no panels until Keep is called on it, and
-// panics when an index is out of range.
+// memory of w, keeps no panels until Keep is called on it, and panics when an index
+// is out of range. Rows may be left out or repeated.
 func (w *Weight) Permuted(order []int32) *Weight {
 	rows := make([]int32, len(order))
 	for i, o := range order {
