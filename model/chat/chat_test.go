@@ -113,6 +113,27 @@ func TestSpansOfUnusualTemplates(t *testing.T) {
 	}
 }
 
+// Templates of reasoning models drop the reasoning of earlier turns and put
+// that of the last together anew.
+func TestReasoningIsLocated(t *testing.T) {
+	tpl, err := Parse(`{% for m in messages %}{% set c = m.content %}{% set r = '' %}{% if '</think>' in c %}{% set r = c.split('</think>')[0].rstrip('\n').split('<think>')[-1].lstrip('\n') %}{% set c = c.split('</think>')[-1].lstrip('\n') %}{% endif %}{% if loop.last %}<think>\n{{ r }}\n</think>\n\n{% endif %}{{ c }}|{% endfor %}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := "<think>\nhm\n</think>\n\nfour"
+	r, err := tpl.Render([]Message{{Role: "user", Content: "2 + 2"}, {Role: "assistant", Content: long}, {Role: "user", Content: "?"}, {Role: "assistant", Content: long}}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range r.Spans {
+		got = append(got, r.Text[s.Start:s.End])
+	}
+	if want := []string{"2 + 2", "four", "?", "hm", "four"}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("spans %q, want %q in %q", got, want, r.Text)
+	}
+}
+
 func TestErrorsSayLineAndReason(t *testing.T) {
 	for _, c := range []struct{ source, want string }{
 		{"a\n{% if true %}\n{{ raise_exception('no ' + messages[0].role) }}{% endif %}", "line 3: no user"},

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -91,7 +92,7 @@ func (l *locator) locate() ([]Span, error) {
 	marked := slices.Clone(l.contents)
 	for i := range l.msgs {
 		if l.msgs[i].Content != "" {
-			marked[i] = l.mark(i, false, false)
+			marked[i] = l.mark(i, 0, len(l.contents[i]))
 		}
 	}
 	if spans, ok := l.try(marked); ok {
@@ -114,34 +115,55 @@ func (l *locator) locate() ([]Span, error) {
 	return out, nil
 }
 
-// one marks message i alone: outside, then, as a template may trim, inside the
-// white space on its left, its right and both sides. The first marking that
-// leaves the text alone encloses all of the content that the template kept.
-func (l *locator) one(i int) ([]Span, bool) {
-	if l.msgs[i].Content == "" {
-		return nil, true
+// one marks message i alone: its content as a whole or, when that changes the
+// text, the stretches between <think> and </think>, which the templates of
+// reasoning models take apart.
+func (l *locator) one(i int) (out []Span, ok bool) {
+	c := l.contents[i]
+	if spans, ok := l.stretch(i, 0, len(c)); ok {
+		return spans, true
 	}
-	for _, in := range [][2]bool{{false, false}, {true, false}, {false, true}, {true, true}} {
+	tags := thinkTag.FindAllStringIndex(c, -1)
+	if tags == nil {
+		return nil, false
+	}
+	begin := 0
+	for _, tag := range append(tags, []int{len(c), len(c)}) {
+		spans, ok := l.stretch(i, begin, tag[0])
+		if !ok {
+			return nil, false
+		}
+		out, begin = append(out, spans...), tag[1]
+	}
+	return out, true
+}
+
+var thinkTag = regexp.MustCompile(`</?think>`)
+
+// stretch marks bytes [begin, end) of content i: outside, then, as a template
+// may trim, inside the white space on their left, their right and both sides.
+// The first marking that leaves the text alone encloses all that the template
+// kept. White space alone may vanish.
+func (l *locator) stretch(i, begin, end int) ([]Span, bool) {
+	c := l.contents[i][begin:end]
+	left := begin + len(c) - len(strings.TrimLeftFunc(c, unicode.IsSpace))
+	right := max(left, begin+len(strings.TrimRightFunc(c, unicode.IsSpace)))
+	for _, r := range [][2]int{{begin, end}, {left, end}, {begin, right}, {left, right}} {
+		if r[1] <= r[0] {
+			continue
+		}
 		marked := slices.Clone(l.contents)
-		marked[i] = l.mark(i, in[0], in[1])
+		marked[i] = l.mark(i, r[0], r[1])
 		if spans, ok := l.try(marked); ok {
 			return spans, true
 		}
 	}
-	return nil, strings.TrimSpace(l.msgs[i].Content) == ""
+	return nil, left >= right
 }
 
-// mark is content i between its marks, which stand inside its white space on
-// the sides asked for.
-func (l *locator) mark(i int, insideLeft, insideRight bool) string {
+// mark is content i with its marks around bytes [begin, end).
+func (l *locator) mark(i, begin, end int) string {
 	c := l.contents[i]
-	begin, end := 0, len(c)
-	if insideLeft {
-		begin = len(c) - len(strings.TrimLeftFunc(c, unicode.IsSpace))
-	}
-	if insideRight {
-		end = max(begin, len(strings.TrimRightFunc(c, unicode.IsSpace)))
-	}
 	return c[:begin] + string(l.marks[2*i]) + c[begin:end] + string(l.marks[2*i+1]) + c[end:]
 }
 
