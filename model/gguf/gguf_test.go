@@ -158,8 +158,10 @@ func TestCloseTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Close() != nil || f.Close() != nil {
-		t.Error("closing failed")
+	for range 2 {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 	if _, err := f.String("test.string"); err != nil {
 		t.Error("metadata are gone after Close")

@@ -1,6 +1,8 @@
 package tokenizer
 
 import (
+	"bufio"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,8 +20,7 @@ func benchmarkTokenizer(b *testing.B) *Tokenizer {
 	return open(b, "smollm")
 }
 
-// english is ordinary text: the Go licence and readme that every toolchain has
-// would do, but differ; so sentences are made from a fixed list.
+// english is n bytes of sentences made from a list of common words.
 func english(n int) string {
 	words := strings.Fields("the of and to in a is that for it as was with be by on not he his but at are this have from or had an they which one you were all her she there would their we him been has when who will no more if out so what up said about other into than them can only time new some could these two may first then do any like my now over such our man even most made after also well before must through years where much your way")
 	var b strings.Builder
@@ -41,7 +42,7 @@ func english(n int) string {
 }
 
 func BenchmarkEncodeEnglish(b *testing.B) {
-	tok, text := benchmarkTokenizer(b), benchmarkText()
+	tok, text := benchmarkTokenizer(b), benchmarkText(b)
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -51,7 +52,7 @@ func BenchmarkEncodeEnglish(b *testing.B) {
 
 // BenchmarkEncodeCold begins with an empty cache of words each time.
 func BenchmarkEncodeCold(b *testing.B) {
-	tok, text := benchmarkTokenizer(b), benchmarkText()
+	tok, text := benchmarkTokenizer(b), benchmarkText(b)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		tok.model.(*bpe).cache = newCache()
@@ -59,17 +60,32 @@ func BenchmarkEncodeCold(b *testing.B) {
 	}
 }
 
-// benchmarkText is the file AGAR_BENCH_TEXT names, else made-up English.
-func benchmarkText() string {
-	if b, err := os.ReadFile(os.Getenv("AGAR_BENCH_TEXT")); err == nil {
-		return string(b)
+// benchmarkText is the ordinary texts at the end of a dump, else made-up
+// English.
+func benchmarkText(b *testing.B) string {
+	f, err := os.Open(filepath.Join(os.Getenv("AGAR_DUMPS"), "tokenizer", "smollm2.jsonl"))
+	if err != nil {
+		return english(1 << 20)
 	}
-	return english(1 << 20)
+	defer f.Close()
+	var out strings.Builder
+	in := bufio.NewScanner(f)
+	in.Buffer(nil, 1<<24)
+	for n := 0; in.Scan(); n++ {
+		var r record
+		if err := json.Unmarshal(in.Bytes(), &r); err != nil {
+			b.Fatal(err)
+		}
+		if n >= 2500 {
+			out.WriteString(r.Text)
+		}
+	}
+	return out.String()
 }
 
 func BenchmarkDecode(b *testing.B) {
 	tok := benchmarkTokenizer(b)
-	ids := tok.Encode(benchmarkText(), false).IDs
+	ids := tok.Encode(benchmarkText(b), false).IDs
 	b.SetBytes(int64(len(ids)))
 	for b.Loop() {
 		tok.Decode(ids, false)

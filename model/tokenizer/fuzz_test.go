@@ -3,6 +3,8 @@ package tokenizer
 import (
 	"testing"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // checkEncoding holds what is true of every encoding: ids in the vocabulary,
@@ -74,4 +76,35 @@ func FuzzParse(f *testing.F) {
 		}
 		checkEncoding(t, tok, text, tok.Encode(text, true))
 	})
+}
+
+// FuzzNormalForms compares the forms that keep an alignment with those of
+// package norm, whose runs of marks are cut after 30.
+func FuzzNormalForms(f *testing.F) {
+	for _, s := range []string{"e\u0301\u0323 a", "\u1112\u1161\u11ab \ud55c\u11a8", "\u0344\u0f73\u0f71", "ﬁ ① Å", "\u0958 \u0301 q\u0307\u0323", "\u09c7\u09be\u09d7"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) || len(s) > 40 {
+			return
+		}
+		for name, form := range forms {
+			x := aligned(form, s)
+			if want := form.String(s); x.s != want {
+				t.Fatalf("%s of %+q: %+q, want %+q", name, s, x.s, want)
+			}
+			if len(x.align) != len(x.s) && x.align != nil {
+				t.Fatalf("%s of %+q: %d bytes, %d spans", name, s, len(x.s), len(x.align))
+			}
+		}
+	})
+}
+
+// aligned normalizes without the short cut for text that is normal already.
+func aligned(f norm.Form, s string) text {
+	cs := decompose(s, f == norm.NFKD || f == norm.NFKC)
+	if f == norm.NFC || f == norm.NFKC {
+		cs = recompose(cs)
+	}
+	return newText(s).transform(cs)
 }

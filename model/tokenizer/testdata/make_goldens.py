@@ -114,8 +114,7 @@ def components():
         yield None, p
     for n in (N.NFC(), N.NFD(), N.NFKC(), N.NFKD(), N.Lowercase(), N.StripAccents(), N.Strip(), N.Strip(True, False), N.Prepend("__"), N.Replace("a", "bcd"), N.Replace(Regex(r"\s+"), " "), N.Replace(" ", ""),
               N.Sequence([N.NFD(), N.StripAccents(), N.Lowercase(), N.Replace("e", "ß"), N.Prepend("é")])):
-        yield n, P.Split("", "isolated")  # no split: normalizers show in the ends
-        yield n, P.Split(Regex(r"."), "isolated")
+        yield n, P.Split("", "isolated")  # a word a character
 
 
 def component_lines(texts):
