@@ -1,0 +1,428 @@
+package model
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"agar/model/chat"
+	"agar/model/lora"
+	"agar/model/tensor"
+)
+
+// copyTiny copies the files of a variant, not its folders, to a new directory.
+func copyTiny(t testing.TB, variant string) string {
+	t.Helper()
+	dst := t.TempDir()
+	entries, err := os.ReadDir(filepath.Join("testdata", variant))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join("testdata", variant, e.Name()))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dst, e.Name()), data, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dst
+}
+
+// editJSON changes an object in a file; a nil value removes the key.
+func editJSON(t testing.TB, path string, changes map[string]any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var x map[string]any
+	if err := json.Unmarshal(data, &x); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(x, changes)
+	for k, v := range changes {
+		if v == nil {
+			delete(x, k)
+		}
+	}
+	if data, err = json.Marshal(x); err == nil {
+		err = os.WriteFile(path, data, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenReadsTheDirectory(t *testing.T) {
+	m := open(t, filepath.Join("testdata", "sharded"))
+	if m.Name != "tiny/sharded" || len(m.Files) != 3 || !slices.Equal(m.EOS, []int32{1}) || m.Spec.Architecture != "LlamaForCausalLM" {
+		t.Errorf("name %q, files %v, EOS %v, architecture %q", m.Name, m.Files, m.EOS, m.Spec.Architecture)
+	}
+	if m.w.embed.DType() != tensor.BF16 {
+		t.Errorf("weights are kept as %v, expected their storage type BF16", m.w.embed.DType())
+	}
+	if m.Chat == nil {
+		t.Fatal("no chat template")
+	}
+	r, err := m.Chat.Render([]chat.Message{{Role: "user", Content: "w7"}}, true)
+	if want := "<s>user : w7 </s> assistant : "; err != nil || r.Text != want {
+		t.Errorf("template gives %q, %v, expected %q", r.Text, err, want)
+	}
+	if g := open(t, filepath.Join("testdata", "sharded", "model.gguf")); g.Name != "tiny sharded" || !slices.Equal(g.EOS, m.EOS) || !sameSpec(g.Spec, specWithout(m.Spec, g.Spec)) {
+		t.Errorf("GGUF: name %q, EOS %v, spec %+v, expected %+v", g.Name, g.EOS, g.Spec, m.Spec)
+	}
+}
+
+// specWithout is s with what GGUF rounds to float32 taken from g.
+func specWithout(s, g Spec) Spec {
+	s.RMSEps, s.RopeTheta = g.RMSEps, g.RopeTheta
+	return s
+}
+
+// Configs of older transformers say the same in other words.
+func TestOpenOlderConfigs(t *testing.T) {
+	want := open(t, filepath.Join("testdata", "llama3"))
+	dir := copyTiny(t, "llama3")
+	editJSON(t, filepath.Join(dir, configFile), map[string]any{
+		"rope_parameters": nil, "rope_theta": 300.0, "eos_token_id": []int{1, 2}, "_name_or_path": nil,
+		"rope_scaling": map[string]any{"type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 48},
+	})
+	for _, f := range []string{"generation_config.json", "chat_template.jinja"} {
+		if err := os.Remove(filepath.Join(dir, f)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	editJSON(t, filepath.Join(dir, "tokenizer_config.json"), map[string]any{
+		"chat_template": []map[string]string{{"name": "tools", "template": "x"}, {"name": "default", "template": "{{ eos_token }}!"}},
+		"eos_token":     map[string]any{"content": "</s>", "special": true},
+	})
+	m := open(t, dir)
+	if !sameSpec(m.Spec, want.Spec) || !slices.Equal(m.EOS, []int32{1, 2}) || m.Name != filepath.Base(dir) {
+		t.Errorf("spec %+v, EOS %v, name %q, expected %+v, [1 2] and the directory", m.Spec, m.EOS, m.Name, want.Spec)
+	}
+	if r, err := m.Chat.Render(nil, false); err != nil || r.Text != "</s>!" {
+		t.Errorf("template gives %q, %v", r.Text, err)
+	}
+}
+
+func sameSpec(a, b Spec) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return string(x) == string(y)
+}
+
+func TestOpenRefuses(t *testing.T) {
+	config := func(k string, v any) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) { editJSON(t, filepath.Join(dir, configFile), map[string]any{k: v}) }
+	}
+	write := func(name, text string) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	remove := func(name string) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, x := range []struct {
+		name string
+		do   func(t *testing.T, dir string)
+		says []string
+	}{
+		{"no config", remove(configFile), []string{configFile}},
+		{"config is no JSON", write(configFile, "{"), []string{configFile}},
+		{"unknown architecture", config("architectures", []string{"GPT2LMHeadModel"}), []string{"GPT2LMHeadModel", "LlamaForCausalLM"}},
+		{"no architecture", config("architectures", nil), []string{"none", "LlamaForCausalLM"}},
+		{"no hidden size", config("hidden_size", nil), []string{"hidden_size"}},
+		{"more layers than tensors", config("num_hidden_layers", 3), []string{"model.layers.2.input_layernorm.weight"}},
+		{"fewer layers than tensors", config("num_hidden_layers", 1), []string{"model.layers.1."}},
+		{"another width", config("intermediate_size", 65), []string{"gate_proj", "[64, 32]", "[65, 32]"}},
+		{"heads that do not divide", config("num_key_value_heads", 3), []string{"4", "3"}},
+		{"no heads", config("num_attention_heads", 0), []string{"attention heads", "0"}},
+		{"negative layers", config("num_hidden_layers", -1), []string{"layers", "-1"}},
+		{"odd head", config("head_dim", 7), []string{"7", "even"}},
+		{"huge vocabulary", config("vocab_size", 1<<40), []string{"vocabulary"}},
+		{"epsilon", config("rms_norm_eps", 0), []string{"epsilon"}},
+		{"attention bias", config("attention_bias", true), []string{"attention_bias"}},
+		{"MLP bias", config("mlp_bias", true), []string{"mlp_bias"}},
+		{"activation", config("hidden_act", "gelu"), []string{"hidden_act", "gelu"}},
+		{"rope type", config("rope_parameters", map[string]any{"rope_type": "yarn", "factor": 2.0}), []string{"yarn", "llama3"}},
+		{"llama3 without factors", config("rope_parameters", map[string]any{"rope_type": "llama3"}), []string{"factor"}},
+		{"partial rotary", config("rope_parameters", map[string]any{"rope_type": "default", "partial_rotary_factor": 0.5}), []string{"partial_rotary_factor"}},
+		{"quantised", config("quantization_config", map[string]any{"bits": 4}), []string{"quantization_config"}},
+		{"tied, but an unembedding is expected", func(t *testing.T, dir string) {
+			editJSON(t, filepath.Join(dir, indexFile), map[string]any{"weight_map": map[string]string{"model.embed_tokens.weight": "model-00001-of-00003.safetensors"}})
+		}, []string{"weight_map"}},
+		{"a missing shard", remove("model-00002-of-00003.safetensors"), []string{"model-00002-of-00003.safetensors"}},
+		{"no weights", func(t *testing.T, dir string) { remove(indexFile)(t, dir) }, []string{singleFile, indexFile}},
+		{"index is no JSON", write(indexFile, "["), []string{indexFile}},
+		{"index without map", write(indexFile, "{}"), []string{"weight_map"}},
+		{"index leaves the directory", write(indexFile, `{"weight_map":{"x":"../x.safetensors"}}`), []string{"../x.safetensors"}},
+		{"index lies", write(indexFile, `{"weight_map":{"x":"model-00001-of-00003.safetensors"}}`), []string{`"x"`, "model-00001"}},
+		{"no tokenizer", remove("tokenizer.json"), []string{"tokenizer"}},
+		{"template is no template", write("chat_template.jinja", "{% if %}"), []string{"chat_template.jinja"}},
+		{"a truncated shard", func(t *testing.T, dir string) {
+			if err := os.Truncate(filepath.Join(dir, "model-00003-of-00003.safetensors"), 9000); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"model-00003-of-00003.safetensors"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			dir := copyTiny(t, "sharded")
+			x.do(t, dir)
+			m, err := Open(dir, Options{})
+			if err == nil {
+				m.Close()
+				t.Fatal("opened")
+			}
+			for _, s := range x.says {
+				if !strings.Contains(err.Error(), s) {
+					t.Errorf("%v: does not say %q", err, s)
+				}
+			}
+			if n := strings.Count(err.Error(), "model: "); !strings.HasPrefix(err.Error(), "model: ") || n > 1 {
+				t.Errorf("%v: names the package %d times", err, n)
+			}
+		})
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none"), Options{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no path: %v", err)
+	}
+	if _, err := Open(filepath.Join("testdata", "tied", configFile), Options{}); err == nil {
+		t.Error("a file that is no GGUF was opened")
+	}
+}
+
+// tensorAt finds where a tensor's element lies in its file.
+func tensorAt(t testing.TB, path, name string, element int) (offset int64) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := binary.LittleEndian.Uint64(data)
+	var header map[string]struct {
+		Offsets [2]int64 `json:"data_offsets"`
+	}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(data[8:8+n], &raw); err != nil {
+		t.Fatal(err)
+	}
+	delete(raw, "__metadata__")
+	b, _ := json.Marshal(raw)
+	if err := json.Unmarshal(b, &header); err != nil {
+		t.Fatal(err)
+	}
+	return int64(8+n) + header[name].Offsets[0] + int64(4*element)
+}
+
+// A NaN or Inf anywhere is found, and named.
+func TestWeightsThatAreNotFinite(t *testing.T) {
+	for _, x := range []struct {
+		tensor string
+		at     int
+		v      float64
+	}{
+		{"model.embed_tokens.weight", 64*32 - 1, math.NaN()}, {"model.norm.weight", 0, math.Inf(1)},
+		{"model.layers.2.mlp.down_proj.weight", 777, math.Inf(-1)}, {"model.layers.0.input_layernorm.weight", 31, math.NaN()},
+	} {
+		dir := copyTiny(t, "tied")
+		path := filepath.Join(dir, singleFile)
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b [4]byte
+		binary.LittleEndian.PutUint32(b[:], math.Float32bits(float32(x.v)))
+		if _, err := f.WriteAt(b[:], tensorAt(t, path, x.tensor, x.at)); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		m, err := Open(dir, Options{})
+		if err == nil {
+			m.Close()
+		}
+		if !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), x.tensor) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%g in %s: %v", x.v, x.tensor, err)
+		}
+		checkLate(t, dir, x.tensor)
+	}
+}
+
+// checkLate opens without the check at opening, as large models are, and expects
+// the forward to refuse.
+func checkLate(t *testing.T, dir, name string) {
+	t.Helper()
+	m, err := Open(dir, Options{SkipNaNCheck: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	m.skipCheck = false
+	_, err = m.Forward(context.Background(), &Request{Seqs: [][]int32{{1}}, Logits: LastLogits})
+	if !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), name) {
+		t.Errorf("forward with a bad %s: %v", name, err)
+	}
+}
+
+func TestScanFindsEveryKindOfBadNumber(t *testing.T) {
+	for _, x := range []struct {
+		dt   tensor.DType
+		bits uint64
+		size int
+	}{
+		{tensor.F32, 0x7f800000, 4}, {tensor.F32, 0xffc00001, 4}, {tensor.F16, 0x7c00, 2}, {tensor.F16, 0xfe01, 2},
+		{tensor.BF16, 0x7f80, 2}, {tensor.BF16, 0xffc1, 2}, {tensor.F64, 0x7ff0000000000000, 8}, {tensor.F64, 0x7fe0000000000000, 8},
+	} {
+		for _, n := range []int{1, 3, 7, 2049, 5000} {
+			for _, at := range []int{0, n / 2, n - 1} {
+				data := make([]byte, n*x.size)
+				if bad := badIn(x.dt, data); bad != -1 {
+					t.Fatalf("%v: zeros are bad at %d", x.dt, bad)
+				}
+				var b [8]byte
+				binary.LittleEndian.PutUint64(b[:], x.bits)
+				copy(data[at*x.size:], b[:x.size])
+				if bad := badIn(x.dt, data); bad != at {
+					t.Errorf("%v %#x at %d of %d: found %d", x.dt, x.bits, at, n, bad)
+				}
+			}
+		}
+	}
+	for _, dt := range []tensor.DType{tensor.Q4_0, tensor.Q4_1, tensor.Q8_0} {
+		u := unit(dt)
+		data := make([]byte, 5*u.bytes)
+		for i := range data {
+			if i%u.bytes >= 4 {
+				data[i] = 0xff // values, of which none is a scale
+			}
+		}
+		if bad := badIn(dt, data); bad != -1 {
+			t.Errorf("%v: values taken for scales at %d", dt, bad)
+		}
+		data[3*u.bytes+1] = 0x7c
+		if bad := badIn(dt, data); bad != 3*u.elems {
+			t.Errorf("%v: infinite scale found at %d, expected %d", dt, bad, 3*u.elems)
+		}
+	}
+	big := stored{dtype: tensor.F32, rows: 3, cols: scanPiece / 4, data: make([]byte, 3*scanPiece)}
+	copy(big.data[2*scanPiece+8:], []byte{0, 0, 0x80, 0x7f})
+	if bad := big.firstBad(); bad != int64(2*scanPiece/4+2) {
+		t.Errorf("bad element found at %d, expected %d", bad, 2*scanPiece/4+2)
+	}
+}
+
+func TestModelTooLarge(t *testing.T) {
+	_, err := Open(filepath.Join("testdata", "tied"), Options{MemoryLimit: 100_000})
+	var big *TooLarge
+	if !errors.As(err, &big) || !errors.Is(err, ErrWontFit) || big.Have != 100_000 || big.Weights < 100_000 {
+		t.Fatalf("%v: expected a TooLarge", err)
+	}
+	s := Spec{Layers: 40, DModel: 5120, DMLP: 13824, Heads: 40, KVHeads: 8, DHead: 128, Vocab: 152064}
+	for _, x := range []struct {
+		gib  int64
+		says string
+	}{{40, "BF16"}, {20, "Q8_0"}, {10, "Q4_0"}, {4, "billion parameters"}} {
+		if got := fits(&s, x.gib<<30); !strings.Contains(got, x.says) {
+			t.Errorf("%d GiB: %q, expected %s", x.gib, got, x.says)
+		}
+	}
+	total, have := SystemMemory()
+	if total < 0 || have < 0 || have > total {
+		t.Errorf("system memory %d, available %d", total, have)
+	}
+}
+
+func TestAttachRefuses(t *testing.T) {
+	m := open(t, filepath.Join("testdata", "tied"))
+	load := func() *lora.Adapter {
+		l, err := lora.Load(filepath.Join("testdata", "tied", "r4"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	for _, x := range []struct {
+		name string
+		do   func(l *lora.Adapter)
+		says []string
+	}{
+		{"a layer too many", func(l *lora.Adapter) {
+			l.Modules[0].Layer, l.Modules[0].Name = 3, "model.layers.3.mlp.down_proj"
+		}, []string{"model.layers.3.mlp.down_proj", "3 layers"}},
+		{"no such module", func(l *lora.Adapter) { l.Modules[0].Name = "model.layers.0.mlp.fc1" }, []string{"model.layers.0.mlp.fc1"}},
+		{"another prefix", func(l *lora.Adapter) { l.Modules[0].Name = "language_model." + l.Modules[0].Name }, []string{"language_model"}},
+		{"another width", func(l *lora.Adapter) { l.Modules[0].In = 47 }, []string{l0(load()), "47"}},
+		{"nothing", func(l *lora.Adapter) { l.Modules = nil }, []string{"no modules"}},
+		{"zero", func(l *lora.Adapter) {
+			for i := range l.Modules {
+				clear(l.Modules[i].B)
+			}
+		}, []string{"every B is zero", "--allow-zero-adapter"}},
+	} {
+		l := load()
+		x.do(l)
+		_, err := m.Attach(l, AttachOptions{})
+		if !errors.Is(err, ErrAdapter) {
+			t.Errorf("%s: %v, expected %v", x.name, err, ErrAdapter)
+			continue
+		}
+		for _, s := range append(x.says, l.File) {
+			if !strings.Contains(err.Error(), s) {
+				t.Errorf("%s: %v: does not say %q", x.name, err, s)
+			}
+		}
+		if _, err := m.Attach(l, AttachOptions{AllowZero: true}); (err == nil) != (x.name == "zero") {
+			t.Errorf("%s with AllowZero: %v", x.name, err)
+		}
+	}
+	l := load()
+	l.Config.BaseModel = "someone/other-model"
+	a, err := m.Attach(l, AttachOptions{})
+	if err != nil || len(a.Warnings()) != 1 || !strings.Contains(a.Warnings()[0], "someone/other-model") || !strings.Contains(a.Warnings()[0], "tiny/tied") {
+		t.Errorf("another base: %v, warnings %v", err, a.Warnings())
+	}
+	if other := open(t, filepath.Join("testdata", "tied")); true {
+		_, err := other.Forward(context.Background(), &Request{Seqs: [][]int32{{1}}, Adapter: a})
+		if !errors.Is(err, ErrAdapter) {
+			t.Errorf("an adapter of another model: %v", err)
+		}
+	}
+}
+
+func l0(l *lora.Adapter) string { return l.Modules[0].Name }
+
+func TestSameModel(t *testing.T) {
+	for _, x := range []struct {
+		base, name, dir string
+		same            bool
+	}{
+		{"HuggingFaceTB/SmolLM2-135M-Instruct", "HuggingFaceTB/SmolLM2-135M-Instruct", "/m/x", true},
+		{"unsloth/SmolLM2-135M-Instruct/", "SmolLM2 135M", "/m/SmolLM2-135M-Instruct.Q4_1.gguf", true},
+		{"HuggingFaceTB/SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M-Instruct", "/m/x", false},
+		{"/old/place/smollm2-135m", "x", "/new/SmolLM2-135M", true},
+	} {
+		if got := sameModel(x.base, x.name, x.dir); got != x.same {
+			t.Errorf("%q on %q in %s: %v, expected %v", x.base, x.name, x.dir, got, x.same)
+		}
+	}
+}
