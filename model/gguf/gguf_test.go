@@ -218,3 +218,16 @@ func TestModels(t *testing.T) {
 		t.Skip("AGAR_MODELS names no GGUF file beside a tokenizer.json with the same vocabulary")
 	}
 }
+
+// Version 2 differs from 3 in its number alone, for little-endian files.
+func TestVersion2(t *testing.T) {
+	b, err := os.ReadFile("testdata/all.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[4] = 2
+	f, err := parse("two", b)
+	if err != nil || f.Version() != 2 || len(f.Tensors()) != len(open(t, "all.gguf").Tensors()) {
+		t.Errorf("%v", err)
+	}
+}
