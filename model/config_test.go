@@ -1,0 +1,97 @@
+package model
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// A config that parses gives a Spec that can be computed with.
+func FuzzParseConfig(f *testing.F) {
+	for _, v := range []string{"tied", "llama3", "sharded"} {
+		data, err := os.ReadFile(filepath.Join("testdata", v, configFile))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(`{"architectures":["LlamaForCausalLM"],"eos_token_id":[1,2]}`))
+	f.Add([]byte(`{"architectures":["LlamaForCausalLM"],"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":4,"rope_scaling":{"type":"llama3"}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _, s, err := parseConfig(data)
+		if err != nil {
+			return
+		}
+		if s.Heads%s.KVHeads != 0 || s.DHead%2 != 0 || s.Parameters() <= 0 || workspaceBytes(&s, groupRows) <= 0 {
+			t.Fatalf("accepted %+v", s)
+		}
+		for _, v := range s.inverseFrequencies() {
+			if !(v >= 0 && v <= math.MaxFloat32) {
+				t.Fatalf("frequency %g of %+v", v, s)
+			}
+		}
+	})
+}
+
+func TestTokenIDs(t *testing.T) {
+	for text, want := range map[string]tokenIDs{"null": nil, "7": {7}, "[1,2]": {1, 2}, "[]": {}} {
+		var got tokenIDs
+		if err := json.Unmarshal([]byte(text), &got); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{`"x"`, `1.5`, `[1,"x"]`, `99999999999`} {
+		var got tokenIDs
+		if json.Unmarshal([]byte(text), &got) == nil {
+			t.Errorf("%s is accepted as %v", text, got)
+		}
+	}
+}
+
+// The angles of transformers: 1/base^(2i/d) in float32, the product with the
+// position rounded to float32. Written out for one angle that exact arithmetic
+// would place elsewhere.
+func TestRotaryAnglesAreRoundedToFloat32(t *testing.T) {
+	s := Spec{DHead: 64, RopeTheta: 100000, MaxPos: 8192}
+	table := newRopeTable(&s, 2200)
+	inv := s.inverseFrequencies()
+	moved := 0.0
+	for i, f := range inv {
+		angle := float64(float32(2199) * f)
+		if got, want := table.cos[2199*32+i], float32(math.Cos(angle)); got != want {
+			t.Errorf("frequency %d: cos %g, expected %g", i, got, want)
+		}
+		exact := 2199 * math.Pow(100000, -float64(2*i)/64)
+		moved = max(moved, math.Abs(angle-exact))
+	}
+	if moved < 1e-5 || moved > 3e-4 {
+		t.Errorf("rounding moves angles by up to %.1e, expected about 1e-4", moved)
+	}
+}
+
+// GGUF files carry llama3 scaling as divisors of the frequencies.
+func TestDivisorsEqualLlama3(t *testing.T) {
+	plain := Spec{DHead: 64, RopeTheta: 500000}
+	scaled := plain
+	scaled.RopeScaling = RopeScaling{Type: "llama3", Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPos: 8192}
+	byDivisor := plain
+	for i, f := range plain.inverseFrequencies() {
+		byDivisor.RopeScaling.Divisors = append(byDivisor.RopeScaling.Divisors, f/scaled.inverseFrequencies()[i])
+	}
+	changed := 0
+	for i, want := range scaled.inverseFrequencies() {
+		// Two roundings of float32.
+		if got := byDivisor.inverseFrequencies()[i]; math.Abs(float64(got/want-1)) > 2.4e-7 {
+			t.Errorf("frequency %d: %g, expected %g", i, got, want)
+		}
+		if want != plain.inverseFrequencies()[i] {
+			changed++
+		}
+	}
+	if changed < 10 {
+		t.Errorf("scaling changes %d of 32 frequencies", changed)
+	}
+}
