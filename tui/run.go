@@ -2,41 +2,157 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"time"
 
 	_ "agar/tui/background" // before bubbletea: no waiting for the terminal
+	"agar/tui/raster"
+	"agar/tui/theme"
 
 	tea "github.com/charmbracelet/bubbletea"
+	"golang.org/x/term"
 )
 
-// Run shows o until the user leaves or ctx ends.
+// jobEnds is how long a cancelled job may take before the program leaves it.
+const jobEnds = 5 * time.Second
+
+// Run shows o until the user leaves or ctx ends. A demo that still runs then is
+// cancelled and waited for. With Options.ScreenReader it prints and returns.
 func Run(ctx context.Context, o Options) error {
-	opts := []tea.ProgramOption{tea.WithAltScreen(), tea.WithContext(ctx)}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	caps, err := detect(o)
+	if err != nil {
+		return err
+	}
+	var src *Sources
+	if o.Demo == nil || len(o.Paths) > 0 {
+		if src, err = openPaths(ctx, o.Paths); err != nil {
+			return err
+		}
+		defer src.close()
+	}
+	a, err := newApp(ctx, caps, src)
+	if err != nil {
+		return err
+	}
+	if o.ScreenReader {
+		return printLines(ctx, a, o)
+	}
+	if o.Demo != nil {
+		a.job = newJob(o.Demo)
+		a.screens[screenOverview].(*overview).watch()
+	} else {
+		a.current = firstScreen(src)
+	}
+	return a.run(ctx, cancel, o)
+}
+
+// run hands the terminal to bubbletea.
+func (a *App) run(ctx context.Context, cancel func(), o Options) error {
+	if w, h, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		a.resize(w, h)
+	}
+	opts := []tea.ProgramOption{tea.WithAltScreen(), tea.WithContext(ctx), tea.WithFPS(30)}
 	if o.Input != nil {
 		opts = append(opts, tea.WithInput(o.Input))
 	}
 	if o.Output != nil {
 		opts = append(opts, tea.WithOutput(o.Output))
 	}
-	if _, err := tea.NewProgram(&App{options: o}, opts...).Run(); err != nil {
+	_, err := tea.NewProgram(a, opts...).Run()
+	cancel()
+	if a.job != nil && !a.job.wait(jobEnds) {
+		return fmt.Errorf("tui: the job did not stop within %s", jobEnds)
+	}
+	a.env.src.close()
+	if err != nil && !errors.Is(err, tea.ErrProgramKilled) {
 		return fmt.Errorf("tui: %w", err)
 	}
 	return nil
 }
 
-// App is the one tea.Model.
-type App struct{ options Options }
-
-// Init starts the first loads.
-func (a *App) Init() tea.Cmd { return nil }
-
-// Update routes a message.
-func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	if k, ok := msg.(tea.KeyMsg); ok && (k.String() == "q" || k.String() == "ctrl+c") {
-		return a, tea.Quit
+// detect finds out what the terminal can show.
+func detect(o Options) (capabilities, error) {
+	environ := o.Environ
+	if environ == nil {
+		environ = os.Environ()
 	}
-	return a, nil
+	env := theme.EnvOf(environ)
+	c := capabilities{themeName: o.Theme, dark: theme.Dark(env)}
+	var err error
+	if c.profile, c.profileWhy, err = theme.Detect(o.Color, env, isTerminal(o.Output)); err != nil {
+		return c, err
+	}
+	termName, _ := env("TERM")
+	c.symbols, c.symbolsWhy, err = raster.ParseSymbols(o.Symbols, termName, locale(env))
+	return c, err
 }
 
-// View draws the frame.
-func (a *App) View() string { return fmt.Sprintf("agar ▸ %d paths", len(a.options.Paths)) }
+// locale is the locale for characters, as the C library looks it up.
+func locale(env theme.Env) string {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v, ok := env(name); ok && v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func isTerminal(w io.Writer) bool {
+	if w == nil {
+		w = os.Stdout
+	}
+	f, ok := w.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// firstScreen is where a workspace is best looked at first.
+func firstScreen(src *Sources) screenID {
+	has := func(kind string) bool {
+		for _, a := range src.Artefacts {
+			if a.Kind == kind && a.Path != "" {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has(kindRun) || has(kindReport) || has(kindTrajectory):
+		return screenPhase
+	case has(kindFeatures):
+		return screenFeatures
+	}
+	return screenOverview
+}
+
+// openWorkspace opens what the job made.
+func (a *App) openWorkspace(m jobDoneMsg) tea.Cmd {
+	a.job.running = false
+	if m.Err != nil {
+		a.hint = "the job failed: " + m.Err.Error()
+		return nil
+	}
+	req, ctx := a.env.request(), a.env.ctx
+	return func() tea.Msg {
+		src, err := openWorkspace(ctx, m.Workspace)
+		return openedMsg{reply{Req: req, Err: err}, src}
+	}
+}
+
+// opened shows a workspace that has just been opened.
+func (a *App) opened(m openedMsg) tea.Cmd {
+	if m.Err != nil {
+		a.hint = m.Err.Error()
+		return nil
+	}
+	*a.env.src = *m.Sources
+	if a.current != screenOverview {
+		return nil
+	}
+	a.hint = "the demo is done. h l move through the fine-tune, > jumps to the turn, ⏎ opens a feature, ? lists all keys"
+	return a.show(firstScreen(a.env.src))
+}

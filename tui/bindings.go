@@ -1,0 +1,92 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+
+	"agar/tui/cell"
+	"agar/tui/theme"
+
+	tea "github.com/charmbracelet/bubbletea"
+)
+
+// binding is one thing a key does.
+type binding struct {
+	keys  []string       // as tea.KeyMsg names them
+	help  string         // for the ? overlay and KEYS.md
+	short string         // for the footer; "" keeps it out of there
+	do    func() tea.Cmd // never nil
+	when  func() string  // why it is not available now; nil or "" = it is
+}
+
+// group is a titled list of bindings.
+type group struct {
+	name     string
+	bindings []binding
+}
+
+// reason is why b is not available, "" when it is.
+func (b *binding) reason() string {
+	if b.when == nil {
+		return ""
+	}
+	return b.when()
+}
+
+// find returns the binding of key.
+func find(groups []group, key string) (*binding, bool) {
+	for i := range groups {
+		for j := range groups[i].bindings {
+			if b := &groups[i].bindings[j]; slices.Contains(b.keys, key) {
+				return b, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// keyNames are how keys read on the screen where that differs from tea's name.
+var keyNames = map[string]string{
+	"enter": "⏎", "left": "←", "right": "→", "up": "↑", "down": "↓", " ": "space",
+	"pgdown": "pgdn", "shift+tab": "⇧tab", "-": "−",
+}
+
+func keyName(k string) string {
+	if n, ok := keyNames[k]; ok {
+		return n
+	}
+	return k
+}
+
+// label is all keys of b.
+func (b *binding) label() string {
+	names := make([]string, len(b.keys))
+	for i, k := range b.keys {
+		names[i] = keyName(k)
+	}
+	return strings.Join(names, " ")
+}
+
+// drawFooter lists the bindings that have a short help, as many as fit, in their
+// order; those not available now are faint.
+func drawFooter(g *cell.Grid, r cell.Rect, groups []group, t *theme.Theme) {
+	_, r = r.Left(1)
+	for _, gr := range groups {
+		for i := range gr.bindings {
+			b := &gr.bindings[i]
+			if b.short == "" {
+				continue
+			}
+			key := keyName(b.keys[0])
+			if need := cell.Width(key) + 1 + cell.Width(b.short); need > r.W {
+				continue
+			}
+			st, ks := t.FG, t.Accent.With(cell.Bold)
+			if b.reason() != "" {
+				st, ks = t.Dim.With(cell.Faint), t.Dim.With(cell.Faint)
+			}
+			_, r = r.Left(g.Raw(r, key, ks) + 1)
+			_, r = r.Left(g.Raw(r, b.short, st) + 2)
+		}
+	}
+}

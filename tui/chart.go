@@ -1,0 +1,167 @@
+package tui
+
+import (
+	"math"
+	"strconv"
+
+	"agar/tui/cell"
+	"agar/tui/raster"
+)
+
+// series is a line of a chart; lo and hi, when given, are its error band.
+type series struct {
+	ys     []float64
+	lo, hi []float64
+	style  cell.Style
+}
+
+// chart is lines over training steps with a cursor and event marks.
+type chart struct {
+	steps  []int
+	lines  []series
+	cursor int // step; −1 = none
+	events []Event
+	logX   bool
+	format func(float64) string // of the labels at the left
+	zero   bool                 // the range includes 0
+}
+
+// draw fills r: labels at the left, and a row of steps and marks below when there
+// is room for it.
+func (c *chart) draw(g *cell.Grid, r cell.Rect, e *env) {
+	if len(c.steps) == 0 || r.Empty() {
+		return
+	}
+	yr, ok := c.rangeY()
+	if !ok {
+		g.Text(r, "no values", e.theme.Dim)
+		return
+	}
+	plot, axis := r, cell.Rect{}
+	if r.H >= 5 {
+		plot, axis = r.Top(r.H - 1)
+	}
+	labels, plot := plot.Left(c.drawLabels(g, plot, yr, e))
+	axis.X, axis.W = plot.X, plot.W
+	_ = labels
+	xs, xr := c.axisX()
+	c.drawLines(g, plot, xs, xr, yr, e)
+	c.drawCursor(g, plot, xr, e)
+	if !axis.Empty() {
+		c.drawAxis(g, axis, xr, e)
+		return
+	}
+	c.drawEvents(g, cell.Rect{X: plot.X, Y: plot.Y + plot.H - 1, W: plot.W, H: 1}, xr, e)
+}
+
+func (c *chart) rangeY() (raster.Range, bool) {
+	all := make([][]float64, 0, 3*len(c.lines))
+	for _, l := range c.lines {
+		all = append(all, l.ys)
+	}
+	yr, ok := raster.Of(all...)
+	if c.zero {
+		yr.Lo, yr.Hi = min(yr.Lo, 0), max(yr.Hi, 0)
+	}
+	return yr, ok
+}
+
+// drawLabels writes the ends of the range and returns the width they take.
+func (c *chart) drawLabels(g *cell.Grid, r cell.Rect, yr raster.Range, e *env) int {
+	hi, lo := c.format(yr.Hi), c.format(yr.Lo)
+	w := max(cell.Width(hi), cell.Width(lo), 5)
+	if r.W < w+8 {
+		return 0
+	}
+	g.Text(r.Row(0), cell.PadLeft(hi, w), e.theme.Dim)
+	if r.H > 1 {
+		g.Text(r.Row(r.H-1), cell.PadLeft(lo, w), e.theme.Dim)
+	}
+	return w + 1
+}
+
+// x is the position of a step on the axis.
+func (c *chart) x(step int) float64 {
+	if c.logX {
+		return math.Log1p(float64(max(step, 0)))
+	}
+	return float64(step)
+}
+
+func (c *chart) axisX() ([]float64, raster.Range) {
+	xs := make([]float64, len(c.steps))
+	for i, s := range c.steps {
+		xs[i] = c.x(s)
+	}
+	return xs, raster.Range{Lo: xs[0], Hi: xs[len(xs)-1]}
+}
+
+func (c *chart) drawLines(g *cell.Grid, r cell.Rect, xs []float64, xr, yr raster.Range, e *env) {
+	d := raster.NewDots(r.W, r.H, e.sym)
+	for _, l := range c.lines {
+		if l.lo != nil {
+			d.Band(xs, l.lo, l.hi, xr, yr, e.theme.Dim)
+		}
+	}
+	for _, l := range c.lines {
+		d.Line(xs, l.ys, xr, yr, l.style)
+	}
+	d.Draw(g, r)
+}
+
+// column is the cell of a step.
+func (c *chart) column(step int, xr raster.Range, w int) int { return xr.Place(c.x(step), w) }
+
+func (c *chart) drawCursor(g *cell.Grid, r cell.Rect, xr raster.Range, e *env) {
+	if c.cursor < 0 {
+		return
+	}
+	x := r.X + c.column(c.cursor, xr, r.W)
+	for y := r.Y; y < r.Y+r.H; y++ {
+		if g.Blank(x, y) {
+			g.Raw(cell.Rect{X: x, Y: y, W: 1, H: 1}, "┊", e.theme.Cursor)
+		}
+	}
+}
+
+// drawAxis writes the first and the last step, the events and the cursor.
+func (c *chart) drawAxis(g *cell.Grid, r cell.Rect, xr raster.Range, e *env) {
+	first, last := strconv.Itoa(c.steps[0]), strconv.Itoa(c.steps[len(c.steps)-1])
+	g.Text(r, first, e.theme.Dim)
+	g.Right(r, last, e.theme.Dim)
+	c.drawEvents(g, r, xr, e)
+	if c.cursor < 0 {
+		return
+	}
+	s := strconv.Itoa(c.cursor)
+	x := min(max(c.column(c.cursor, xr, r.W)+1, 0), r.W-len(s))
+	if x > len(first) && x+len(s) < r.W-len(last) {
+		g.Text(cell.Rect{X: r.X + x, Y: r.Y, W: len(s), H: 1}, s, e.theme.Cursor)
+	}
+}
+
+func (c *chart) drawEvents(g *cell.Grid, r cell.Rect, xr raster.Range, e *env) {
+	for _, ev := range c.events {
+		if ev.Step < c.steps[0] || ev.Step > c.steps[len(c.steps)-1] {
+			continue
+		}
+		x := r.X + c.column(ev.Step, xr, r.W)
+		g.Raw(cell.Rect{X: x, Y: r.Y, W: 1, H: 1}, eventGlyph(ev.Kind), e.theme.Warn)
+	}
+}
+
+// eventGlyph marks a kind of event.
+func eventGlyph(kind string) string {
+	if kind == "turn" {
+		return "▲"
+	}
+	return "⚑"
+}
+
+// at is the value at index i, NaN outside.
+func at(v []float64, i int) float64 {
+	if i < 0 || i >= len(v) {
+		return math.NaN()
+	}
+	return v[i]
+}

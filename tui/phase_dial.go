@@ -1,0 +1,209 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"agar/tui/cell"
+)
+
+func (p *phase) dialTitle() string {
+	if len(p.env.axes.Lambdas) == 0 {
+		return "λ dial"
+	}
+	return "λ = " + num(p.env.axes.Lambdas[p.env.lambdaIndex()])
+}
+
+// readout is a row of the table first | cursor | last.
+type readout struct {
+	name string
+	vals [3]string
+}
+
+// readouts are the figures of the run and of the dictionary at three steps.
+func (p *phase) readouts() []readout {
+	var out []readout
+	if n := len(p.data.Steps); n > 0 {
+		idx := [3]int{0, p.index(), n - 1}
+		add := func(name string, ys []float64, fm func(float64) string) {
+			out = append(out, readout{name, [3]string{fm(at(ys, idx[0])), fm(at(ys, idx[1])), fm(at(ys, idx[2]))}})
+		}
+		add("loss", p.data.Loss, num)
+		add("grad norm", p.data.GradNorm, num)
+		add("‖ΔW‖_F", p.data.NormDelta, num)
+		add("turn θ", p.data.Turn, degrees)
+		add("debiased θ", p.data.Debiased, degrees)
+	}
+	return append(p.quality(), out...)
+}
+
+// quality is how well the dictionary describes the model at three checkpoints and
+// the λ of the dial.
+func (p *phase) quality() []readout {
+	ax := &p.env.axes
+	n := len(ax.Steps)
+	if n == 0 {
+		return nil
+	}
+	lam := p.env.lambdaIndex()
+	idx := [3]int{ax.At(0, lam), ax.At(p.env.axisStep(), lam), ax.At(n-1, lam)}
+	row := func(name string, ys []float64, fm func(float64) string) readout {
+		return readout{name, [3]string{fm(at(ys, idx[0])), fm(at(ys, idx[1])), fm(at(ys, idx[2]))}}
+	}
+	return []readout{
+		row("L0", ax.L0, num), row("EV", ax.EV, num),
+		row("ΔCE nats", ax.DeltaCE, signed), row("change seen", ax.Seen, percent),
+	}
+}
+
+func (p *phase) drawDial(g *cell.Grid, r cell.Rect, _ bool) {
+	t := p.env.theme
+	head, rest := r.Top(1)
+	p.drawScale(g, head)
+	rows := p.readouts()
+	if rest.H < 5 {
+		p.drawCompact(g, rest)
+		return
+	}
+	line, rest := rest.Top(1)
+	p.drawReadout(g, line, readout{"", [3]string{"first", "cursor", "last"}}, t.Dim)
+	for _, ro := range rows {
+		if line, rest = rest.Top(1); line.Empty() {
+			return
+		}
+		p.drawReadout(g, line, ro, t.FG)
+	}
+}
+
+// drawScale is the dial: the λ of the trajectory with the chosen one marked.
+func (p *phase) drawScale(g *cell.Grid, r cell.Rect) {
+	t, ax := p.env.theme, &p.env.axes
+	if len(ax.Lambdas) == 0 {
+		if m := p.axesLoad.missing(); m != nil {
+			g.Text(r, "no "+m.What, t.Warn)
+		}
+		return
+	}
+	_, r = r.Left(g.Text(r, "λ ", t.Dim))
+	for i, l := range ax.Lambdas {
+		if i > 0 {
+			_, r = r.Left(g.Raw(r, "─", t.Border))
+		}
+		st, text := t.Dim, num(l)
+		if i == p.env.lambdaIndex() {
+			st, text = t.Accent.With(cell.Bold|cell.Reverse), "["+text+"]"
+		}
+		_, r = r.Left(g.Raw(r, text, st))
+	}
+}
+
+func (p *phase) drawReadout(g *cell.Grid, r cell.Rect, ro readout, st cell.Style) {
+	w := max((r.W-12)/3, 6)
+	name, r := r.Left(12)
+	g.Text(name, ro.name, p.env.theme.Dim)
+	for i, v := range ro.vals {
+		var at cell.Rect
+		at, r = r.Left(min(w, 12))
+		if i == 1 && ro.name != "" {
+			g.Right(at, v, p.env.theme.Cursor)
+		} else {
+			g.Right(at, v, st)
+		}
+	}
+}
+
+// drawCompact writes the values at the cursor in as few lines as there are.
+func (p *phase) drawCompact(g *cell.Grid, r cell.Rect) {
+	parts := make([]string, 0, 9)
+	for _, ro := range p.readouts() {
+		parts = append(parts, ro.name+" "+ro.vals[1])
+	}
+	drawLines(g, r, wrapParts(parts, " · ", r.W), p.env.theme.FG)
+}
+
+// wrapParts joins parts into lines of at most w cells, never breaking a part.
+func wrapParts(parts []string, sep string, w int) []string {
+	var lines []string
+	line := ""
+	for _, s := range parts {
+		switch {
+		case line == "":
+			line = s
+		case cell.Width(line)+cell.Width(sep)+cell.Width(s) <= w:
+			line += sep + s
+		default:
+			lines, line = append(lines, line), s
+		}
+	}
+	return append(lines, line)
+}
+
+func (p *phase) describeDial() []string {
+	if p.axesLoad.err != nil {
+		return []string{"λ dial: " + p.axesLoad.err.Error()}
+	}
+	out := []string{p.dialTitle()}
+	for _, ro := range p.readouts() {
+		out = append(out, fmt.Sprintf("%s: first %s, cursor %s, last %s", ro.name, ro.vals[0], ro.vals[1], ro.vals[2]))
+	}
+	return out
+}
+
+func (p *phase) describeTimeline() []string {
+	if p.load.err != nil {
+		return []string{"timeline: " + p.load.err.Error()}
+	}
+	out := []string{"run: " + p.data.Run, "module: " + p.data.Module, "cursor: " + p.timelineNote()}
+	for _, ev := range p.data.Events {
+		out = append(out, "event: "+strings.TrimLeft(p.eventLine(ev), "▲⚑ "))
+	}
+	if len(p.data.Events) == 0 {
+		out = append(out, "event: none")
+	}
+	for _, n := range p.data.Notes {
+		out = append(out, "note: "+n)
+	}
+	return out
+}
+
+func (p *phase) describeLine(name string, get func(*Phase) []float64, fm func(float64) string) func() []string {
+	return func() []string {
+		out := []string{fmt.Sprintf("%s at cursor: %s", name, fm(p.value(get)))}
+		for i, s := range p.data.Steps {
+			out = append(out, fmt.Sprintf("%s at %d: %s", name, s, fm(at(get(&p.data), i))))
+		}
+		return out
+	}
+}
+
+func (p *phase) describeTurn() []string {
+	get := func(d *Phase) []float64 { return d.Turn }
+	return p.describeLine(fmt.Sprintf("turn angle k=%d", p.data.K), get, degrees)()
+}
+
+func (p *phase) describeDebiased() []string {
+	out := []string{fmt.Sprintf("debiased turn angle k=%d at cursor: %s", p.data.K, p.debiasedNote())}
+	for i, s := range p.data.Steps {
+		out = append(out, fmt.Sprintf("debiased turn angle at %d: %s ± %s", s, degrees(at(p.data.Debiased, i)), degrees(at(p.data.SE, i))))
+	}
+	return out
+}
+
+func (p *phase) describePCA() []string {
+	out := []string{"PCA path: " + p.pcaNote()}
+	for i, s := range p.data.Steps {
+		out = append(out, fmt.Sprintf("PCA at %d: %s, %s", s, num(at(p.data.PC1, i)), num(at(p.data.PC2, i))))
+	}
+	return out
+}
+
+func (p *phase) describeChanges() []string {
+	if p.axesLoad.err != nil {
+		return []string{"features: " + p.axesLoad.err.Error()}
+	}
+	var out []string
+	for _, c := range p.changes {
+		out = append(out, fmt.Sprintf("feature %d: mean %s → %s %s", c.ID, num(c.First), num(c.Now), c.Label))
+	}
+	return out
+}

@@ -1,0 +1,249 @@
+package tui
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"agar/tui/cell"
+	"agar/tui/raster"
+)
+
+// shortModule is model.layers.21.mlp.down_proj as L21 down_proj.
+func shortModule(name string) string {
+	parts := strings.Split(name, ".")
+	for i, s := range parts {
+		if s == "layers" && i+1 < len(parts) {
+			return "L" + parts[i+1] + " " + parts[len(parts)-1]
+		}
+	}
+	return name
+}
+
+// chart is a chart over the run at the cursor.
+func (p *phase) chart(lines []series, fm func(float64) string) chart {
+	return chart{steps: p.data.Steps, lines: lines, cursor: p.env.step, events: p.data.Events, logX: p.logX, format: fm}
+}
+
+func (p *phase) drawLine(get func(*Phase) []float64, fm func(float64) string) func(*cell.Grid, cell.Rect, bool) {
+	return func(g *cell.Grid, r cell.Rect, _ bool) {
+		if drawMissing(g, r, p.env.theme, &p.load) {
+			return
+		}
+		c := p.chart([]series{{ys: get(&p.data), style: p.env.theme.Series[0]}}, fm)
+		c.draw(g, r, p.env)
+	}
+}
+
+func (p *phase) timelineTitle() string {
+	s := "Timeline"
+	if p.playing {
+		s += " ▸ playing"
+	}
+	return s + p.load.mark(p.env)
+}
+
+func (p *phase) timelineNote() string {
+	steps := p.steps()
+	if len(steps) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("checkpoint %d of %d · step %d of %d", p.index()+1, len(steps), p.env.step, steps[len(steps)-1])
+}
+
+func (p *phase) drawTimeline(g *cell.Grid, r cell.Rect, _ bool) {
+	t := p.env.theme
+	steps := p.steps()
+	if len(steps) == 0 {
+		drawMissing(g, r, t, &p.load)
+		return
+	}
+	first, last := stepName(steps[0])+" ", " "+stepName(steps[len(steps)-1])
+	row, rest := r.Top(1)
+	_, bar := row.Left(g.Text(row, first, t.Dim))
+	bar.W -= len(last)
+	g.Right(row, last, t.Dim)
+	c := chart{steps: steps, logX: p.logX}
+	_, xr := c.axisX()
+	g.Fill(bar, "─", t.Border)
+	for _, s := range steps {
+		g.Raw(cell.Rect{X: bar.X + c.column(s, xr, bar.W), Y: bar.Y, W: 1, H: 1}, "┴", t.Border)
+	}
+	g.Raw(cell.Rect{X: bar.X + c.column(p.env.step, xr, bar.W), Y: bar.Y, W: 1, H: 1}, "┃", t.Cursor.With(cell.Bold))
+	for _, ev := range p.data.Events {
+		x := bar.X + c.column(ev.Step, xr, bar.W)
+		y := bar.Y
+		if rest.H > 1 {
+			y++
+		}
+		g.Raw(cell.Rect{X: x, Y: y, W: 1, H: 1}, eventGlyph(ev.Kind), t.Warn)
+	}
+	g.Text(rest.Row(rest.H-1), p.eventList(), t.FG)
+}
+
+// eventList names all events in a line.
+func (p *phase) eventList() string {
+	if len(p.data.Events) == 0 {
+		if p.load.missing() != nil {
+			return "no run is open: events come with agar phase RUN"
+		}
+		return "no event: nothing in the debiased turn angle stands out by 15° and 3 standard errors"
+	}
+	parts := make([]string, 0, len(p.data.Events))
+	for _, ev := range p.data.Events {
+		s := fmt.Sprintf("%s%d %s", eventGlyph(ev.Kind), ev.Step, strings.ReplaceAll(ev.Kind, "_", " "))
+		if ev.Kind == "turn" {
+			s += " " + degrees(ev.Statistic) + " ± " + degrees(ev.SE)
+		}
+		parts = append(parts, s)
+	}
+	return strings.Join(parts, "   ")
+}
+
+func (p *phase) turnTitle(s string) string {
+	return fmt.Sprintf("%s  k=%d", s, p.data.K)
+}
+
+func (p *phase) turnNote() string {
+	return degrees(p.value(func(d *Phase) []float64 { return d.Turn }))
+}
+
+func (p *phase) debiasedNote() string {
+	v := p.value(func(d *Phase) []float64 { return d.Debiased })
+	se := p.value(func(d *Phase) []float64 { return d.SE })
+	if math.IsNaN(v) {
+		return "signal lost here"
+	}
+	return degrees(v) + " ± " + degrees(se)
+}
+
+func (p *phase) drawTurn(g *cell.Grid, r cell.Rect, _ bool) {
+	if drawMissing(g, r, p.env.theme, &p.load) {
+		return
+	}
+	c := p.chart([]series{{ys: p.data.Turn, style: p.env.theme.Series[1]}}, wholeDegrees)
+	c.zero = true
+	c.draw(g, r, p.env)
+}
+
+// drawDebiased draws the angle over its band of one standard error.
+func (p *phase) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
+	if drawMissing(g, r, p.env.theme, &p.load) {
+		return
+	}
+	n := len(p.data.Debiased)
+	lo, hi := make([]float64, n), make([]float64, n)
+	for i, v := range p.data.Debiased {
+		lo[i], hi[i] = v-at(p.data.SE, i), v+at(p.data.SE, i)
+	}
+	c := p.chart([]series{{ys: p.data.Debiased, lo: lo, hi: hi, style: p.env.theme.Series[2]}}, wholeDegrees)
+	c.zero = true
+	c.draw(g, r, p.env)
+}
+
+func wholeDegrees(v float64) string { return fmt.Sprintf("%.0f°", v) }
+
+func (p *phase) pcaTitle() string { return "PCA path" }
+
+func (p *phase) pcaNote() string {
+	if len(p.data.PC1) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f%% + %.0f%%  ● cursor", 100*p.data.Ratio[0], 100*p.data.Ratio[1])
+}
+
+// drawPCA draws the path of the adapter in the plane of its first two principal
+// components.
+func (p *phase) drawPCA(g *cell.Grid, r cell.Rect, _ bool) {
+	t := p.env.theme
+	if drawMissing(g, r, t, &p.load) {
+		return
+	}
+	xr, okx := raster.Of(p.data.PC1)
+	yr, oky := raster.Of(p.data.PC2)
+	if !okx || !oky || r.H < 2 {
+		g.Text(r, "too few checkpoints for a path", t.Dim)
+		return
+	}
+	g.Text(r, "PC2", t.Dim)
+	g.Right(r.Row(r.H-1), "PC1", t.Dim)
+	d := raster.NewDots(r.W, r.H, p.env.sym)
+	d.Path(p.data.PC1, p.data.PC2, xr, yr, t.Series[3])
+	d.Draw(g, r)
+	put := func(i int, s string, st cell.Style) {
+		if i < 0 || i >= len(p.data.PC1) || math.IsNaN(p.data.PC1[i]) {
+			return
+		}
+		x, y := xr.Place(p.data.PC1[i], r.W), r.H-1-yr.Place(p.data.PC2[i], r.H)
+		g.Raw(cell.Rect{X: r.X + x, Y: r.Y + y, W: 1, H: 1}, s, st)
+	}
+	put(0, "○", t.Dim)
+	for _, ev := range p.data.Events {
+		put(indexAt(p.data.Steps, ev.Step), eventGlyph(ev.Kind), t.Warn)
+	}
+	put(p.index(), "●", t.Cursor.With(cell.Bold))
+}
+
+func (p *phase) changesTitle() string {
+	return "Features that changed most since the first checkpoint" + p.changesLoad.mark(p.env)
+}
+
+func (p *phase) changesNote() string {
+	if len(p.env.axes.Steps) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("first → step %d", p.env.axes.Steps[p.env.axisStep()])
+}
+
+func (p *phase) drawChanges(g *cell.Grid, r cell.Rect, focused bool) {
+	t := p.env.theme
+	l := &p.changesLoad
+	if p.axesLoad.err != nil {
+		l = &p.axesLoad
+	}
+	if drawMissing(g, r, t, l) {
+		return
+	}
+	top := 0.
+	for _, c := range p.changes {
+		top = max(top, math.Abs(c.Now-c.First))
+	}
+	from := max(min(p.sel-r.H+1, len(p.changes)-r.H), 0)
+	for i := from; i < len(p.changes) && i-from < r.H; i++ {
+		p.drawChange(g, r.Row(i-from), i, top, focused)
+	}
+	if p.changesLoad.busy {
+		g.Restyle(r, func(s cell.Style) cell.Style { return s.With(cell.Faint) })
+	}
+}
+
+func (p *phase) drawChange(g *cell.Grid, r cell.Rect, i int, top float64, focused bool) {
+	t, c := p.env.theme, p.changes[i]
+	delta := c.Now - c.First
+	row := r
+	mark, r := r.Left(2)
+	if i == p.sel {
+		g.Text(mark, "▸", t.Accent)
+	}
+	arrow := "▲"
+	if delta < 0 {
+		arrow = "▼"
+	}
+	id, r := r.Left(7)
+	g.Text(id, fmt.Sprintf("#%d", c.ID), t.FG)
+	glyph, r := r.Left(2)
+	g.Text(glyph, arrow, signStyle(delta, t))
+	values := fmt.Sprintf("%s → %s", cell.PadLeft(num(c.First), 6), cell.PadLeft(num(c.Now), 6))
+	barW := min(max(r.W-cell.Width(values)-14, 0), 16)
+	label, r := r.Left(r.W - cell.Width(values) - barW - 2)
+	g.Text(label, c.Label, t.FG)
+	_, r = r.Left(1)
+	bar, r := r.Left(barW)
+	if top > 0 {
+		g.Text(bar, strings.TrimRight(raster.Bar(math.Abs(delta)/top, barW, p.env.sym), "░."), signStyle(delta, t))
+	}
+	g.Right(r, values, t.FG)
+	if i == p.sel && focused {
+		g.Restyle(row, func(s cell.Style) cell.Style { return cell.Style{FG: t.FG.FG, Attr: cell.Reverse} })
+	}
+}

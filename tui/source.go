@@ -1,0 +1,230 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+)
+
+// TableSource lists features. It is bounded both ways: an order is ids only, and
+// rows are asked for by the screenful.
+type TableSource interface {
+	// Order sorts and filters all features.
+	Order(ctx context.Context, q Query) (Order, error)
+	// Rows returns the rows of ids, in their order.
+	Rows(ctx context.Context, ids []uint32) ([]Row, error)
+	// Search looks for text in tokens, labels and top examples, beginning with
+	// feature from, and returns after a bounded time with what it found.
+	Search(ctx context.Context, text string, from int) (Hits, error)
+}
+
+// DetailSource knows single features.
+type DetailSource interface {
+	Feature(ctx context.Context, id int) (Feature, error)
+	// Examples returns at most n examples of a kind: top, interval or random.
+	Examples(ctx context.Context, id int, kind string, n int) ([]Example, error)
+}
+
+// PhaseSource knows the geometry of a fine-tune.
+type PhaseSource interface {
+	Phase(ctx context.Context, q PhaseQuery) (Phase, error)
+}
+
+// TrajectorySource knows every feature at every checkpoint and λ.
+type TrajectorySource interface {
+	Axes(ctx context.Context) (Axes, error)
+	// Trace is one feature over the checkpoints at a λ given by its index.
+	Trace(ctx context.Context, id, lambda int) (Trace, error)
+	// Changes returns the n features whose mean differs most from the first
+	// checkpoint's, at a checkpoint and λ given by their indices.
+	Changes(ctx context.Context, step, lambda, n int) ([]Change, error)
+}
+
+// Sources is everything a workspace can answer. A part that is not there answers
+// every question with a *Missing.
+type Sources struct {
+	Name       string // what the header calls it
+	Artefacts  []Artefact
+	Table      TableSource
+	Detail     DetailSource
+	Phase      PhaseSource
+	Trajectory TrajectorySource
+	Close      func() // releases files; nil = nothing to release
+}
+
+// Artefact is one thing that was opened, or that is missing.
+type Artefact struct {
+	Kind string // run, phase report, trajectory, feature index, SAE, capture
+	Path string // "" when missing
+	Note string // a line about it
+	Make string // command that makes it
+}
+
+// Missing is the error of a part that a workspace does not have.
+type Missing struct {
+	What string // "a trajectory"
+	Make string // command that makes it
+}
+
+// Error says what is missing and how to get it.
+func (m *Missing) Error() string { return fmt.Sprintf("tui: no %s; make it with: %s", m.What, m.Make) }
+
+// Column is a column of the feature table.
+type Column uint8
+
+// Columns in their order on the screen.
+const (
+	ColID Column = iota
+	ColDensity
+	ColMax
+	ColMean
+	ColDelta
+	ColOnset
+	ColTrend
+	ColTokens
+)
+
+// Query says which features in which order.
+type Query struct {
+	Sort   Column // ColID … ColOnset
+	Desc   bool
+	Lambda int // index of the λ that Δ, onset and trend refer to
+}
+
+// Order is the answer to a Query.
+type Order struct {
+	IDs    []uint32  // features in order; missing values come last
+	Total  int       // features of the dictionary
+	Dead   int       // features that never fire
+	Hist   []float64 // features by log10 of density, equal bins over HistLo…HistHi
+	HistLo float64
+	HistHi float64
+	Source string // the file behind the columns
+	Over   string // what density and mean are taken over
+}
+
+// Row is a row of the feature table. Missing numbers are NaN.
+type Row struct {
+	ID                 int
+	Density, Max, Mean float64
+	Delta              float64   // mean at the last checkpoint − at the first
+	Onset              int       // step at which half of the change is reached, −1 = none
+	Rising             bool      // sign of the change that Onset refers to
+	Trend              []float64 // mean by checkpoint
+	Tokens             []string  // most promoted tokens
+	Label              string
+}
+
+// Hits is a piece of a search's answer.
+type Hits struct {
+	IDs  []uint32
+	Next int // where to go on
+	Done bool
+}
+
+// Feature is what the detail screen shows of one feature.
+type Feature struct {
+	Row
+	Hist        []float64 // firings by activation, equal widths over 0…HistMax
+	HistMax     float64
+	Top, Bottom []TokenLogit
+	Neighbours  []Neighbour
+	Source      string
+}
+
+// TokenLogit is a token with what the feature adds to its logit.
+type TokenLogit struct {
+	Text  string
+	Logit float64
+}
+
+// Neighbour is a feature with a similar decoder row.
+type Neighbour struct {
+	ID    int
+	Cos   float64
+	Label string // its label or first tokens
+}
+
+// Example is a piece of text that a feature fires on.
+type Example struct {
+	Doc, Window, Pos int
+	Tokens           []string
+	Acts             []float64
+	Peak             int     // index in Tokens of the firing token
+	Max              float64 // activation there
+}
+
+// PhaseQuery chooses a module and a window k; zero values choose for themselves.
+type PhaseQuery struct {
+	Module string
+	K      int
+}
+
+// Phase is the geometry of a run as the scrubber shows it. Series are as long as
+// Steps; missing values are NaN.
+type Phase struct {
+	Run     string
+	Module  string
+	Modules []string
+	K       int
+	Ks      []int
+	Steps   []int
+
+	Loss, GradNorm, NormDelta []float64
+	Turn                      []float64 // plain turn angle, degrees
+	Debiased, SE              []float64 // debiased turn angle and its standard error, degrees
+	PC1, PC2                  []float64
+	Ratio                     [2]float64 // shares of variance of PC1 and PC2
+	Median                    float64    // of Turn
+	Events                    []Event
+	Notes                     []string
+	Source                    string
+}
+
+// Event is a transition that the geometry found.
+type Event struct {
+	Kind      string // turn, grad_peak, behaviour
+	Module    string
+	Step      int
+	Statistic float64
+	SE        float64
+	Lo, Hi    float64 // interval of Step; NaN when there is none
+	Agreement string  // values of k that agree
+}
+
+// Axes are the axes of a trajectory, with the dictionary's quality at each point.
+type Axes struct {
+	SAE, Hook, On string
+	Steps         []int
+	Lambdas       []float64
+	Features      int
+	// L0, EV, DeltaCE and Seen are [step][λ] flattened; NaN where unknown.
+	L0, EV, DeltaCE, Seen []float64
+	ClosedForm            bool
+	Source                string
+}
+
+// At is the index of a step and a λ in the flattened series.
+func (a *Axes) At(step, lambda int) int { return step*len(a.Lambdas) + lambda }
+
+// Trace is one feature over the checkpoints. A dictionary that was never
+// followed gives an error instead.
+type Trace struct {
+	ID            int
+	Mean, Density []float64
+	Onset         int // step, −1 = none
+	Rising        bool
+}
+
+// Change is a feature at the cursor compared with the first checkpoint.
+type Change struct {
+	ID         int
+	First, Now float64
+	Label      string
+}
+
+// close releases what is open.
+func (s *Sources) close() {
+	if s.Close != nil {
+		s.Close()
+	}
+}
