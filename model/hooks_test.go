@@ -189,9 +189,12 @@ func TestStopsAfterLastHook(t *testing.T) {
 		hook string
 		from proj // projections of block 1 from here on must not matter
 	}{
-		{"blocks.1.hook_resid_pre", projQ}, {"blocks.1.self_attn.v_proj.lora.hook_delta", projO},
-		{"blocks.1.hook_attn_out", projGate}, {"blocks.1.hook_resid_mid", projGate},
-		{"blocks.1.mlp.hook_post", projDown}, {"blocks.1.hook_resid_post", nProjs},
+		{"blocks.1.hook_resid_pre", projQ},
+		{"blocks.1.self_attn.v_proj.lora.hook_delta", projO},
+		{"blocks.1.hook_attn_out", projGate},
+		{"blocks.1.hook_resid_mid", projGate},
+		{"blocks.1.mlp.hook_post", projDown},
+		{"blocks.1.hook_resid_post", nProjs},
 	} {
 		ids := [][]int32{{5, 6, 7, 8}}
 		req := &Request{Seqs: ids, Reads: []string{x.hook}, Adapter: a, Lambda: 1}

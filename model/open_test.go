@@ -242,8 +242,10 @@ func TestWeightsThatAreNotFinite(t *testing.T) {
 		at     int
 		v      float64
 	}{
-		{"model.embed_tokens.weight", 64*32 - 1, math.NaN()}, {"model.norm.weight", 0, math.Inf(1)},
-		{"model.layers.2.mlp.down_proj.weight", 777, math.Inf(-1)}, {"model.layers.0.input_layernorm.weight", 31, math.NaN()},
+		{"model.embed_tokens.weight", 64*32 - 1, math.NaN()},
+		{"model.norm.weight", 0, math.Inf(1)},
+		{"model.layers.2.mlp.down_proj.weight", 777, math.Inf(-1)},
+		{"model.layers.0.input_layernorm.weight", 31, math.NaN()},
 	} {
 		dir := copyTiny(t, "tied")
 		path := filepath.Join(dir, singleFile)
@@ -290,8 +292,14 @@ func TestScanFindsEveryKindOfBadNumber(t *testing.T) {
 		bits uint64
 		size int
 	}{
-		{tensor.F32, 0x7f800000, 4}, {tensor.F32, 0xffc00001, 4}, {tensor.F16, 0x7c00, 2}, {tensor.F16, 0xfe01, 2},
-		{tensor.BF16, 0x7f80, 2}, {tensor.BF16, 0xffc1, 2}, {tensor.F64, 0x7ff0000000000000, 8}, {tensor.F64, 0x7fe0000000000000, 8},
+		{tensor.F32, 0x7f800000, 4},
+		{tensor.F32, 0xffc00001, 4},
+		{tensor.F16, 0x7c00, 2},
+		{tensor.F16, 0xfe01, 2},
+		{tensor.BF16, 0x7f80, 2},
+		{tensor.BF16, 0xffc1, 2},
+		{tensor.F64, 0x7ff0000000000000, 8},
+		{tensor.F64, 0x7fe0000000000000, 8},
 	} {
 		for _, n := range []int{1, 3, 7, 2049, 5000} {
 			for _, at := range []int{0, n / 2, n - 1} {

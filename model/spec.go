@@ -48,9 +48,14 @@ func (s *Spec) check() error {
 		v    int
 		max  int
 	}{
-		{"layers", s.Layers, maxLayers}, {"hidden size", s.DModel, maxWidth}, {"MLP size", s.DMLP, maxWidth},
-		{"attention heads", s.Heads, maxWidth}, {"key/value heads", s.KVHeads, maxWidth}, {"head size", s.DHead, maxWidth},
-		{"vocabulary", s.Vocab, maxVocab}, {"positions", s.MaxPos, maxPos},
+		{"layers", s.Layers, maxLayers},
+		{"hidden size", s.DModel, maxWidth},
+		{"MLP size", s.DMLP, maxWidth},
+		{"attention heads", s.Heads, maxWidth},
+		{"key/value heads", s.KVHeads, maxWidth},
+		{"head size", s.DHead, maxWidth},
+		{"vocabulary", s.Vocab, maxVocab},
+		{"positions", s.MaxPos, maxPos},
 		{"heads × head size", s.Heads * s.DHead, maxWidth},
 	} {
 		if d.v < 1 || d.v > d.max {
