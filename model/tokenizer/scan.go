@@ -17,7 +17,7 @@ const (
 // i < len(s).
 type scanner func(s string, i int) int
 
-// scanners holds the patterns known by heart.
+// scannerFor is the scanner written for a pattern, or nil.
 func scannerFor(pattern string) scanner {
 	switch pattern {
 	case gpt2Pattern:
