@@ -10,6 +10,7 @@ import (
 // window is a piece of a document that is computed at once.
 type window struct {
 	doc, index int32
+	start      int64 // first token in the document; the prefix put before it does not count
 	ordinal    int64 // of the document among those taken
 	ids        []int32
 	roles      []uint8 // nil means plain
@@ -32,7 +33,7 @@ func cut(d Document, context int) ([]window, error) {
 	}
 	var out []window
 	for from := 0; from < len(d.IDs); {
-		w := window{doc: d.Index, index: int32(len(out))}
+		w := window{doc: d.Index, index: int32(len(out)), start: int64(from)}
 		n := context
 		if from > 0 {
 			n -= d.Prefix

@@ -352,7 +352,7 @@ func (c *capture) forward(ctx context.Context, w *work) error {
 	for i, col := range c.columns {
 		names[i] = col.Name
 	}
-	out, err := c.r.Run(ctx, w.seqs(), names)
+	out, err := c.ask(ctx, w, names)
 	if err != nil {
 		first := w.windows[0]
 		return fmt.Errorf("activations: capture: forward from document %d, window %d: %w", first.doc, first.index, err)
@@ -365,4 +365,11 @@ func (c *capture) forward(ctx context.Context, w *work) error {
 		w.values[col.Name] = out[col.Name]
 	}
 	return nil
+}
+
+func (c *capture) ask(ctx context.Context, w *work, hooks []string) (map[string][]float32, error) {
+	if p, ok := c.r.(placed); ok {
+		return p.runAt(ctx, w.windows, hooks)
+	}
+	return c.r.Run(ctx, w.seqs(), hooks)
 }
