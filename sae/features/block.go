@@ -55,6 +55,7 @@ func (r *reader) next(ctx context.Context, b *block) error {
 	b.keep, b.window, b.x = b.keep[:0], b.window[:0], b.x[:0]
 	for {
 		if r.at == r.rows.N {
+			r.at = 0 // the end leaves no rows, so that r.at is r.rows.N there too
 			err := r.src.Next(ctx, &r.rows, blockRows)
 			if errors.Is(err, io.EOF) {
 				break
@@ -62,7 +63,6 @@ func (r *reader) next(ctx context.Context, b *block) error {
 			if err != nil {
 				return fmt.Errorf("features: read activations: %w", err)
 			}
-			r.at = 0
 		}
 		if r.rows.Pos[r.at] == 0 && b.n >= blockRows {
 			break
