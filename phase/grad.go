@@ -11,14 +11,14 @@ type gradCurve struct {
 	steps  []int
 	smooth []float64 // ln
 	window int       // rows
-	noise  float64   // robust standard deviation of a row about the curve
+	noise  float64   // standard deviation of a window's median about its neighbours' trend
 }
 
 // minGradRows is the number of rows with a gradient norm below which no peak is
 // looked for.
-const minGradRows = 20
+const minGradRows = 40
 
-// smoothGrad smooths ln g over a window of a fortieth of the rows, at least
+// smoothGrad smooths ln g over a window of a twentieth of the rows, at least
 // five and odd: a running median, then a running mean of the same width, both
 // cut at the ends. nil when there are too few positive rows.
 func smoothGrad(rows []LogRow) *gradCurve {
@@ -33,14 +33,26 @@ func smoothGrad(rows []LogRow) *gradCurve {
 	if len(y) < minGradRows {
 		return nil
 	}
-	c.window = max(5, len(y)/40) | 1
+	c.window = max(5, len(y)/20) | 1
 	c.smooth = running(running(y, c.window, stats.Median), c.window, mean)
-	rest := make([]float64, len(y))
-	for i := range y {
-		rest[i] = y[i] - c.smooth[i]
-	}
-	c.noise = stats.MAD(rest)
+	c.noise = windowNoise(y, c.window)
 	return c
+}
+
+// windowNoise is the robust standard deviation of the medians of successive
+// windows about the line through their two neighbours. Unlike the scatter of
+// single rows it keeps what rows share with the next ones: such noise does not
+// average out within a window.
+func windowNoise(y []float64, window int) float64 {
+	var m []float64
+	for i := 0; i+window <= len(y); i += window {
+		m = append(m, stats.Median(y[i:i+window]))
+	}
+	var d []float64
+	for i := 1; i+1 < len(m); i++ {
+		d = append(d, m[i]-(m[i-1]+m[i+1])/2)
+	}
+	return stats.MAD(d) / math.Sqrt(1.5) // the variance of m − (m' + m'')/2 is 3/2
 }
 
 // running applies f to the window about each element, cut at the ends to stay
@@ -69,12 +81,6 @@ const (
 	gradSE    = 5
 )
 
-// se is the standard error of the curve: that of a median of a window of rows,
-// √(π/2)·noise/√window, which the mean after it only lowers.
-func (c *gradCurve) se() float64 {
-	return c.noise * math.Sqrt(math.Pi/2/float64(c.window))
-}
-
 // peaks finds the events. Statistic is the smoothed norm at the peak, its SE
 // that of the curve there, Prominence the norm's ratio to the higher saddle.
 func (c *gradCurve) peaks() []Event {
@@ -83,12 +89,12 @@ func (c *gradCurve) peaks() []Event {
 	}
 	var out []Event
 	for _, p := range stats.Peaks(c.smooth) {
-		if p.Prominence < math.Log(gradRatio) || p.Prominence < gradSE*c.se() {
+		if p.Prominence < math.Log(gradRatio) || p.Prominence < gradSE*c.noise {
 			continue
 		}
 		height := math.Exp(p.Height)
 		out = append(out, Event{
-			Kind: KindGradPeak, Step: c.steps[p.Index], Statistic: Number(height), SE: Number(height * c.se()), Unit: "gradient norm",
+			Kind: KindGradPeak, Step: c.steps[p.Index], Statistic: Number(height), SE: Number(height * c.noise), Unit: "gradient norm",
 			Prominence: Number(math.Exp(p.Prominence)), Interval: c.top(p.Index),
 			Agreement: Agreement{Ks: []int{}, Steps: []int{}, PlainMax: []int{}, Modules: []string{}},
 		})
@@ -99,10 +105,10 @@ func (c *gradCurve) peaks() []Event {
 // top is the steps about a peak where the curve is within one standard error.
 func (c *gradCurve) top(i int) [2]int {
 	l, r := i, i
-	for l > 0 && c.smooth[l-1] >= c.smooth[i]-c.se() {
+	for l > 0 && c.smooth[l-1] >= c.smooth[i]-c.noise {
 		l--
 	}
-	for r < len(c.smooth)-1 && c.smooth[r+1] >= c.smooth[i]-c.se() {
+	for r < len(c.smooth)-1 && c.smooth[r+1] >= c.smooth[i]-c.noise {
 		r++
 	}
 	return [2]int{c.steps[l], c.steps[r]}

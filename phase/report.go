@@ -169,5 +169,5 @@ type GradSmoothing struct {
 	Rows   int    `json:"rows"`   // with a gradient norm
 	Left   int    `json:"left"`   // without one
 	Window int    `json:"window"` // rows of the smoothing window, 0 when there are too few rows
-	Noise  Number `json:"noise"`  // robust standard deviation of ln(grad_norm) about the smooth curve
+	Noise  Number `json:"noise"`  // standard error of the smoothed ln(grad_norm)
 }

@@ -27,7 +27,7 @@ func (s span) len() int { return s.to - s.from }
 // matrix of its positions, v[i][j] = ⟨v_i, v_j⟩, and their steps. Increments
 // whose middles are less than gap steps apart are never multiplied.
 func newWalk(steps []int, v [][]float64, at []int, gap float64) *walk {
-	n := len(at) - 1
+	n := max(len(at)-1, 0)
 	w := &walk{mid: make([]float64, n), size: make([]float64, n), gram: square(n)}
 	for _, p := range at {
 		w.steps = append(w.steps, steps[p])

@@ -51,3 +51,12 @@ func (b *builder) caveats() {
 		}
 	}
 }
+
+// String is an event in a few words, for people.
+func (e Event) String() string {
+	if e.Kind == KindTurn {
+		return fmt.Sprintf("turn of %.1f ± %.1f° at step %d (%d–%d, k = %d, prominence %.1f°, at k %v: %v)",
+			float64(e.Statistic), float64(e.SE), e.Step, e.Interval[0], e.Interval[1], e.K, float64(e.Prominence), e.Agreement.Ks, e.Agreement.Steps)
+	}
+	return fmt.Sprintf("%s at step %d (%d–%d): %.3g ± %.2g %s", e.Kind, e.Step, e.Interval[0], e.Interval[1], float64(e.Statistic), float64(e.SE), e.Unit)
+}
