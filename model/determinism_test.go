@@ -189,6 +189,9 @@ func TestLambdaZeroIsTheBase(t *testing.T) {
 
 // A forward takes a fixed number of allocations, however many tokens it has.
 func TestNoAllocationPerToken(t *testing.T) {
+	if raceEnabled {
+		t.Skip("pools forget under the race detector")
+	}
 	m, a := tinyPair(t)
 	count := func(n int) float64 {
 		r := Request{Seqs: batch(m, 1, n), Adapter: a, Lambda: 1, Reads: []string{"blocks.2.hook_resid_post"}, Logits: LastLogits}
@@ -198,5 +201,27 @@ func TestNoAllocationPerToken(t *testing.T) {
 	// Goroutines and pools may allocate now and then, tokens may not.
 	if few, many := count(40), count(250); many > few+20 {
 		t.Errorf("%g allocations for 40 tokens, %g for 250", few, many)
+	}
+}
+
+// Panels kept, kept in part and packed anew give the same bits.
+func TestPanelBudgetDoesNotShow(t *testing.T) {
+	dir := filepath.Join("testdata", "sharded")
+	var want []float32
+	for _, budget := range []int64{0, 20_000, -1} {
+		m, err := Open(dir, Options{PanelBudget: budget})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := forwardOK(t, m, &Request{Seqs: sequences(m), Logits: AllLogits}).Logits
+		if want == nil {
+			want = got
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("budget %d changes the logits", budget)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
