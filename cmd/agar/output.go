@@ -14,6 +14,7 @@ import (
 	"github.com/charmbracelet/log"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"agar/model/progress"
 )
@@ -24,6 +25,25 @@ func printJSON(w io.Writer, v any) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
+}
+
+// commandLine is the command as it was given, with its flags in one fixed
+// form, so that equal settings leave equal manifests.
+func commandLine(c *cobra.Command) []string {
+	out := strings.Fields(c.CommandPath())
+	out = append(out, c.Flags().Args()...)
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if v, ok := f.Value.(pflag.SliceValue); ok {
+			out = append(out, "--"+f.Name+"="+strings.Join(v.GetSlice(), ","))
+			return
+		}
+		if f.Value.Type() == "bool" && f.Value.String() == "true" {
+			out = append(out, "--"+f.Name)
+			return
+		}
+		out = append(out, "--"+f.Name+"="+f.Value.String())
+	})
+	return out
 }
 
 // isTerminal says whether w is a terminal that a person looks at.
@@ -73,6 +93,16 @@ func (r *reporter) report(e progress.Event) {
 		line += "  " + r.bar.ViewAs(f)
 	}
 	fmt.Fprintf(r.w, "\r\x1b[K%s  %s", line, figures(e))
+}
+
+// line prints one line that stays.
+func (r *reporter) line(s string) {
+	if !r.tty {
+		r.log.Info(s)
+		return
+	}
+	r.close()
+	fmt.Fprintln(r.w, s)
 }
 
 // close ends the line that a terminal shows.

@@ -62,7 +62,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s: %w; see '%s --help'", c.CommandPath(), err, c.CommandPath())
 	})
-	root.AddCommand(newModel(), newMan())
+	root.AddCommand(newDemo(), newTUI(), newModel(), newCapture(), newSAE(), newPhase(), newMan())
 	markUsage(root)
 	return root
 }

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"agar/model/lora"
+	"agar/phase"
+)
+
+type phaseOptions struct {
+	ks         []int
+	debiasedKs []int
+	tau        float64
+	tauRule    string
+	out        string
+	json       bool
+	follow     followOptions
+}
+
+func newPhase() *cobra.Command {
+	var o phaseOptions
+	c := &cobra.Command{
+		Use:   "phase RUN",
+		Short: "where a fine-tune's adapter turns, and which features change with it",
+		Long: `Reads a PEFT checkpoint series and measures how the adapter moves: norms, turn
+angles, the path in its principal components, gradient norm and loss, and the
+events among them. Needs no model. With --sae it follows every feature over the
+checkpoints and dials as well.`,
+		Example: `  agar phase RUN
+  agar phase RUN --json | jq .events
+  agar phase RUN --sae sae --data answers.jsonl --model MODEL --lambda 0,1,5`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return runPhase(c, args[0], o) },
+	}
+	f := c.Flags()
+	f.IntSliceVar(&o.ks, "k", nil, "windows of the plain turn angle, in `steps` (default 2, 3, 4 and 8 spacings)")
+	f.IntSliceVar(&o.debiasedKs, "debiased-k", nil, "windows in which turns are looked for, in `steps` (default 4, 8 and 12 spacings)")
+	f.Float64Var(&o.tau, "tau", 0, "threshold of the magnitude filter (default 0.028 of the final norm)")
+	f.StringVar(&o.tauRule, "tau-rule", "", "relative, turner (drop where A and B are both below) or b (B alone)")
+	f.StringVar(&o.out, "out", "", "phase.arrow to write (default RUN/phase.arrow when RUN is writable)")
+	f.BoolVar(&o.json, "json", false, "print one object")
+	o.follow.add(c)
+	return c
+}
+
+func runPhase(c *cobra.Command, run string, o phaseOptions) error {
+	s, err := lora.OpenSeries(run)
+	if err != nil {
+		return refused(err)
+	}
+	po, err := o.analysis(c)
+	if err != nil {
+		return err
+	}
+	r := newReporter(c)
+	defer r.close()
+	po.Progress = r.report
+	rep, err := phase.Analyse(c.Context(), s, po)
+	if err != nil {
+		return refused(err)
+	}
+	if err := writeReport(rep, run, o.out, r); err != nil {
+		return err
+	}
+	res := phaseResult{Report: rep}
+	if o.follow.asked() {
+		if res.Trajectory, err = o.follow.run(c, s, r); err != nil {
+			return err
+		}
+	}
+	r.close()
+	if o.json {
+		return printJSON(c.OutOrStdout(), res)
+	}
+	return printPhase(c.OutOrStdout(), res)
+}
+
+// phaseResult is the contract of `agar phase RUN --json`: the report, and what
+// following the features gave.
+type phaseResult struct {
+	*phase.Report
+	Trajectory *followed `json:"trajectory,omitempty"`
+}
+
+func (o phaseOptions) analysis(c *cobra.Command) (phase.Options, error) {
+	po := phase.Options{Ks: o.ks, DebiasedKs: o.debiasedKs, Tau: o.tau, Rule: o.tauRule}
+	if c.Flags().Changed("tau") && po.Rule == "" {
+		po.Rule = phase.RuleTurner
+	}
+	switch po.Rule {
+	case "", phase.RuleRelative, phase.RuleTurner, phase.RuleB:
+		return po, nil
+	}
+	return po, usagef("agar phase: found --tau-rule %q, expected relative, turner or b", o.tauRule)
+}
+
+// writeReport stores phase.arrow where it was asked for, or beside the run when
+// that can be written to.
+func writeReport(rep *phase.Report, run, out string, r *reporter) error {
+	path := out
+	if path == "" {
+		path = filepath.Join(run, "phase.arrow")
+	}
+	err := rep.Write(path)
+	if err != nil && out == "" && errors.Is(err, fs.ErrPermission) {
+		r.line("the run cannot be written to; --out FILE keeps phase.arrow elsewhere")
+		return nil
+	}
+	return err
+}
+
+func printPhase(w io.Writer, res phaseResult) error {
+	rep := res.Report
+	first, last := rep.Checkpoints[0].Step, rep.Checkpoints[len(rep.Checkpoints)-1].Step
+	fmt.Fprintf(w, "%s: %d checkpoints, steps %d to %d, usually %d apart\n%s\n\n", rep.Run, len(rep.Checkpoints), first, last, rep.Spacing, rep.Convention)
+	if err := printCheckpoints(w, rep); err != nil {
+		return err
+	}
+	printModules(w, rep)
+	printEvents(w, rep)
+	for _, x := range rep.Warnings {
+		fmt.Fprintf(w, "note: %s\n", x)
+	}
+	if res.Trajectory != nil {
+		return res.Trajectory.print(w)
+	}
+	return nil
+}
+
+// tableRows is about how many checkpoints the printed table shows.
+const tableRows = 24
+
+// printCheckpoints tables the first module, thinned to a screen.
+func printCheckpoints(w io.Writer, rep *phase.Report) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	k, dk := middle(rep.Ks), middle(rep.DebiasedKs)
+	fmt.Fprintf(t, "step\tloss\tgrad norm\t‖B‖\t‖ΔW‖\tθ_%d°\tdebiased θ_%d°\t± se\t\n", k, dk)
+	every := max(1, (len(rep.Checkpoints)+tableRows-1)/tableRows)
+	for i, c := range rep.Checkpoints {
+		if (i%every != 0 && i != len(rep.Checkpoints)-1) || len(c.Modules) == 0 {
+			continue
+		}
+		m := c.Modules[0]
+		d := phase.Estimate{Value: phase.Missing(), SE: phase.Missing()}
+		if e, ok := m.Debiased[dk]; ok {
+			d = e
+		}
+		turn := phase.Missing()
+		if x, ok := m.Turn[k]; ok {
+			turn = x
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Step, num(c.Loss, 3), num(c.GradNorm, 3), num(m.NormB, 4), num(m.NormDelta, 4), num(turn, 1), num(d.Value, 1), num(d.SE, 1))
+	}
+	return t.Flush()
+}
+
+func middle(ks []int) int {
+	if len(ks) == 0 {
+		return 0
+	}
+	return ks[len(ks)/2]
+}
+
+func num(x phase.Number, digits int) string {
+	if !x.OK() {
+		return "–"
+	}
+	return strconv.FormatFloat(float64(x), 'f', digits, 64)
+}
+
+func printModules(w io.Writer, rep *phase.Report) {
+	fmt.Fprintln(w)
+	for _, m := range rep.Modules {
+		fmt.Fprintf(w, "%s: rank %d, s %s, v is %s, median θ_%d %s°", m.Name, m.Rank, num(m.Scale, 3), m.Vector, m.Noise.K, num(m.Noise.MedianDeg, 1))
+		if m.Noise.Dominated {
+			fmt.Fprint(w, ", noise-dominated")
+		}
+		fmt.Fprintln(w)
+	}
+	var ratios []string
+	for _, r := range rep.PCA.Ratios {
+		ratios = append(ratios, num(100*r, 1)+" %")
+	}
+	fmt.Fprintf(w, "PCA of the path: %s", strings.Join(ratios, ", "))
+	if len(rep.PCA.RandomWalk) > 1 {
+		fmt.Fprintf(w, " (any random walk: %.1f %%, %.1f %%)", 100*rep.PCA.RandomWalk[0], 100*rep.PCA.RandomWalk[1])
+	}
+	if x := rep.PCA.PC2Extremum; x != nil {
+		fmt.Fprintf(w, "; PC2 turns round at step %d, a featureless arc would at %d (no event)", x.Step, x.FeaturelessArc)
+	}
+	fmt.Fprintln(w)
+}
+
+func printEvents(w io.Writer, rep *phase.Report) {
+	if len(rep.Events) == 0 {
+		fmt.Fprintln(w, "events: none")
+	}
+	for _, e := range rep.Events {
+		fmt.Fprintf(w, "event: %s\n", e)
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"agar/model/organism/builtin"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"agar": main})
+}
+
+// TestScripts drives the program as a shell would; $ORG is the unpacked
+// built-in organism.
+func TestScripts(t *testing.T) {
+	org, err := builtin.Open(context.Background(), filepath.Join(t.TempDir(), "cache"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("ORG", org)
+			e.Setenv("AGAR_CACHE", filepath.Join(e.WorkDir, ".cache"))
+			e.Setenv("NO_COLOR", "1")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    cmdExits,
+			"truncate": cmdTruncate,
+			"poke":     cmdPoke,
+			"cpdir":    cmdCopyDir,
+		},
+	})
+}
+
+// cmdExits runs a program and checks its exit code: exits 3 agar capture …
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARG…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var x *exec.ExitError
+		if !errors.As(err, &x) {
+			ts.Fatalf("%s: %v", strings.Join(args[1:], " "), err)
+		}
+		got = x.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s: exit code %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// cmdTruncate cuts a file to so many bytes; a negative number counts from its
+// end: truncate FILE BYTES
+func cmdTruncate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: truncate FILE BYTES")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	if n < 0 {
+		info, err := os.Stat(path)
+		ts.Check(err)
+		n += info.Size()
+	}
+	ts.Check(os.Truncate(path, n))
+}
+
+// cmdPoke overwrites bytes at an offset with hexadecimal ones; a negative
+// offset counts from the end: poke FILE OFFSET HEX
+func cmdPoke(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: poke FILE OFFSET HEX")
+	}
+	off, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	raw, err := os.ReadFile(path)
+	ts.Check(err)
+	if off < 0 {
+		off += int64(len(raw))
+	}
+	for i := 0; i+1 < len(args[2]); i += 2 {
+		b, err := strconv.ParseUint(args[2][i:i+2], 16, 8)
+		ts.Check(err)
+		raw[off+int64(i/2)] = byte(b)
+	}
+	ts.Check(os.WriteFile(path, raw, 0o644))
+}
+
+// cmdCopyDir copies a directory tree and makes the copy writable: cpdir FROM TO
+func cmdCopyDir(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cpdir FROM TO")
+	}
+	to := ts.MkAbs(args[1])
+	ts.Check(os.CopyFS(to, os.DirFS(ts.MkAbs(args[0]))))
+	ts.Check(filepath.WalkDir(to, func(p string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.Chmod(p, 0o755)
+		}
+		return os.Chmod(p, 0o644)
+	}))
+}

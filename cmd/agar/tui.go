@@ -1,0 +1,43 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"agar/tui"
+)
+
+// screenFlags say how the terminal is drawn.
+type screenFlags struct {
+	theme, symbols, color string
+	screenReader          bool
+}
+
+func (f *screenFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.theme, "theme", "auto", "auto, viridis-dark, viridis-light, high-contrast, mono or deuter")
+	c.Flags().StringVar(&f.symbols, "symbols", "auto", "auto, braille, block or ascii")
+	c.Flags().StringVar(&f.color, "color", "auto", "auto, always, 256, 16 or never")
+	c.Flags().BoolVar(&f.screenReader, "screen-reader", false, "print every panel as lines instead of drawing")
+}
+
+func (f *screenFlags) options(c *cobra.Command) tui.Options {
+	return tui.Options{Theme: f.theme, Symbols: f.symbols, Color: f.color, ScreenReader: f.screenReader}
+}
+
+func newTUI() *cobra.Command {
+	var f screenFlags
+	c := &cobra.Command{
+		Use:   "tui PATH…",
+		Short: "explore features and phase transitions in the terminal",
+		Long: `Opens runs, feature indexes, dictionaries and captures; PATHs are told apart by
+their content. ? lists the keys, i says where a number comes from.`,
+		Example: "  agar tui RUN sae/index",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o := f.options(c)
+			o.Paths = args
+			return tui.Run(c.Context(), o)
+		},
+	}
+	f.add(c)
+	return c
+}
