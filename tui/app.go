@@ -132,7 +132,7 @@ func (a *App) resize(w, h int) {
 	a.w, a.h = w, h
 	if f, ok := layoutFrame(w, h); ok {
 		for _, s := range a.screens {
-			s.base().layout(f.body.W, f.body.H)
+			s.base().resize(f.body.W, f.body.H)
 		}
 	}
 }

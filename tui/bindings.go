@@ -67,26 +67,41 @@ func (b *binding) label() string {
 	return strings.Join(names, " ")
 }
 
-// drawFooter lists the bindings that have a short help, as many as fit, in their
-// order; those not available now are faint.
+// drawFooter lists the bindings that have a short help, in their order; those not
+// available now are faint. The last group always has its place, the others as
+// many as fit.
 func drawFooter(g *cell.Grid, r cell.Rect, groups []group, t *theme.Theme) {
 	_, r = r.Left(1)
-	for _, gr := range groups {
-		for i := range gr.bindings {
-			b := &gr.bindings[i]
-			if b.short == "" {
-				continue
+	n := len(groups) - 1
+	always, left := fitFooter(groups[n:], r.W)
+	shown, _ := fitFooter(groups[:n], left)
+	for _, b := range append(shown, always...) {
+		r = b.drawFooter(g, r, t)
+	}
+}
+
+// fitFooter takes bindings while they fit into w cells and returns what is left.
+func fitFooter(groups []group, w int) (shown []*binding, left int) {
+	for i := range groups {
+		for j := range groups[i].bindings {
+			b := &groups[i].bindings[j]
+			if need := b.footerWidth(); b.short != "" && need <= w {
+				shown, w = append(shown, b), w-need
 			}
-			key := keyName(b.keys[0])
-			if need := cell.Width(key) + 1 + cell.Width(b.short); need > r.W {
-				continue
-			}
-			st, ks := t.FG, t.Accent.With(cell.Bold)
-			if b.reason() != "" {
-				st, ks = t.Dim.With(cell.Faint), t.Dim.With(cell.Faint)
-			}
-			_, r = r.Left(g.Raw(r, key, ks) + 1)
-			_, r = r.Left(g.Raw(r, b.short, st) + 2)
 		}
 	}
+	return shown, w
+}
+
+// footerWidth is the room of b in the footer, with the gap after it.
+func (b *binding) footerWidth() int { return cell.Width(keyName(b.keys[0])) + cell.Width(b.short) + 3 }
+
+func (b *binding) drawFooter(g *cell.Grid, r cell.Rect, t *theme.Theme) cell.Rect {
+	st, ks := t.FG, t.Accent.With(cell.Bold)
+	if b.reason() != "" {
+		st, ks = t.Dim.With(cell.Faint), t.Dim.With(cell.Faint)
+	}
+	_, r = r.Left(g.Raw(r, keyName(b.keys[0]), ks) + 1)
+	_, r = r.Left(g.Raw(r, b.short, st) + 2)
+	return r
 }

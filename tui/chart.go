@@ -8,8 +8,10 @@ import (
 	"agar/tui/raster"
 )
 
-// series is a line of a chart; lo and hi, when given, are its error band.
+// series is a line of a chart; lo and hi, when given, are its error band, steps its
+// own steps where they are not the chart's.
 type series struct {
+	steps  []int
 	ys     []float64
 	lo, hi []float64
 	style  cell.Style
@@ -41,11 +43,10 @@ func (c *chart) draw(g *cell.Grid, r cell.Rect, e *env) {
 	if r.H >= 5 {
 		plot, axis = r.Top(r.H - 1)
 	}
-	labels, plot := plot.Left(c.drawLabels(g, plot, yr, e))
+	_, plot = plot.Left(c.drawLabels(g, plot, yr, e))
 	axis.X, axis.W = plot.X, plot.W
-	_ = labels
-	xs, xr := c.axisX()
-	c.drawLines(g, plot, xs, xr, yr, e)
+	xr := c.axisX()
+	c.drawLines(g, plot, xr, yr, e)
 	c.drawCursor(g, plot, xr, e)
 	if !axis.Empty() {
 		c.drawAxis(g, axis, xr, e)
@@ -88,25 +89,34 @@ func (c *chart) x(step int) float64 {
 	return float64(step)
 }
 
-func (c *chart) axisX() ([]float64, raster.Range) {
-	xs := make([]float64, len(c.steps))
-	for i, s := range c.steps {
-		xs[i] = c.x(s)
-	}
-	return xs, raster.Range{Lo: xs[0], Hi: xs[len(xs)-1]}
+// axisX is the range of the chart's steps.
+func (c *chart) axisX() raster.Range {
+	return raster.Range{Lo: c.x(c.steps[0]), Hi: c.x(c.steps[len(c.steps)-1])}
 }
 
-func (c *chart) drawLines(g *cell.Grid, r cell.Rect, xs []float64, xr, yr raster.Range, e *env) {
+func (c *chart) drawLines(g *cell.Grid, r cell.Rect, xr, yr raster.Range, e *env) {
 	d := raster.NewDots(r.W, r.H, e.sym)
 	for _, l := range c.lines {
+		xs := c.positions(l)
 		if l.lo != nil {
 			d.Band(xs, l.lo, l.hi, xr, yr, e.theme.Dim)
 		}
-	}
-	for _, l := range c.lines {
 		d.Line(xs, l.ys, xr, yr, l.style)
 	}
 	d.Draw(g, r)
+}
+
+// positions are the places of a series' steps on the axis.
+func (c *chart) positions(l series) []float64 {
+	steps := l.steps
+	if steps == nil {
+		steps = c.steps
+	}
+	xs := make([]float64, len(steps))
+	for i, s := range steps {
+		xs[i] = c.x(s)
+	}
+	return xs
 }
 
 // column is the cell of a step.
@@ -156,6 +166,14 @@ func eventGlyph(kind string) string {
 		return "▲"
 	}
 	return "⚑"
+}
+
+// atStep is the value of the last of ascending steps that is ≤ step.
+func atStep(ys []float64, steps []int, step int) float64 {
+	if len(steps) == 0 || steps[0] > step {
+		return math.NaN()
+	}
+	return at(ys, indexAt(steps, step))
 }
 
 // at is the value at index i, NaN outside.

@@ -55,8 +55,8 @@ func (d *deck) waiting() bool {
 	return false
 }
 
-// layout places the panels for a body of w×h.
-func (d *deck) layout(w, h int) {
+// resize places the panels for a body of w×h.
+func (d *deck) resize(w, h int) {
 	d.w, d.h = w, h
 	d.place()
 }

@@ -160,7 +160,7 @@ func (d *detail) drawNear(g *cell.Grid, r cell.Rect, focused bool) {
 		g.Right(cos, cosine(n.Cos), signStyle(n.Cos, t))
 		_, rest = rest.Left(1)
 		bar, rest := rest.Left(min(10, rest.W/3))
-		g.Text(bar, raster.Bar(math.Abs(n.Cos), bar.W, d.env.sym), t.Dim)
+		drawBar(g, bar, math.Abs(n.Cos), d.env, t.Dim)
 		_, rest = rest.Left(1)
 		g.Text(rest, n.Label, t.FG)
 		if i == d.near && focused {

@@ -140,10 +140,10 @@ func (f *fake) Feature(_ context.Context, id int) (Feature, error) {
 func (f *fake) Examples(_ context.Context, id int, kind string, n int) ([]Example, error) {
 	var out []Example
 	for e := range min(n, 20) {
-		ex := Example{Doc: 100*e + id, Pos: 12 + e, Max: 8.4 - .3*float64(e), Peak: 14}
+		ex := Example{Doc: 100*e + id, Pos: 12 + e, Max: f.row(id).Max * (1 - .03*float64(e)), Peak: 14}
 		for i := range 32 {
 			ex.Tokens = append(ex.Tokens, fakeTokens[(id+e+i*i)%len(fakeTokens)])
-			ex.Acts = append(ex.Acts, max(0, 9*math.Exp(-math.Abs(float64(i-14))/3)-1))
+			ex.Acts = append(ex.Acts, max(0, ex.Max*(1.1*math.Exp(-math.Abs(float64(i-14))/3)-.1)))
 		}
 		out = append(out, ex)
 	}
@@ -156,7 +156,7 @@ func (f *fake) Examples(_ context.Context, id int, kind string, n int) ([]Exampl
 func (f *fake) Phase(_ context.Context, q PhaseQuery) (Phase, error) {
 	p := Phase{
 		Run: "runs/medical-r1", Modules: []string{"model.layers.21.mlp.down_proj", "model.layers.22.mlp.down_proj"},
-		Ks: []int{10, 20, 40}, Module: q.Module, K: q.K, Steps: f.steps, Ratio: [2]float64{.81, .14}, Median: 12.9,
+		Ks: []int{10, 20, 40}, Module: q.Module, K: q.K, Steps: f.steps, LogSteps: f.steps, Ratio: [2]float64{.81, .14}, Median: 12.9,
 		Events: []Event{
 			{Kind: "grad_peak", Step: 145, Statistic: 2.14, Lo: math.NaN(), Hi: math.NaN()},
 			{Kind: "turn", Module: "model.layers.21.mlp.down_proj", Step: 190, Statistic: 44, SE: 6, Lo: 180, Hi: 200, Agreement: "k 20, 40 agree"},

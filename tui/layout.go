@@ -34,7 +34,7 @@ func layoutOverview(w, h int) (map[string]cell.Rect, string) {
 		four(m, charts, 2)
 		return m, "now"
 	}
-	top, charts := body.Top(max(h*2/5, 11))
+	top, charts := body.Top(max(h*3/7, 11))
 	m["stages"], m["now"] = top.Left(w * 3 / 5)
 	four(m, charts, 2)
 	return m, "now"

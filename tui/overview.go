@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"agar/tui/cell"
-	"agar/tui/raster"
 
 	tea "github.com/charmbracelet/bubbletea"
 )
@@ -21,20 +20,39 @@ type overview struct {
 
 func newOverview(a *App) *overview {
 	o := &overview{app: a}
-	o.deck = deck{env: a.env, arrange: layoutOverview}
+	o.deck = deck{env: a.env, arrange: o.layout}
 	o.panels = []panel{
 		{id: "stages", name: "stages", title: o.stagesTitle, note: o.elapsed, draw: o.drawStages, describe: o.describeStages, origin: o.stagesOrigin},
 		{id: "now", name: "now", title: o.nowTitle, draw: o.drawNow, describe: o.describeNow, origin: o.stagesOrigin},
+	}
+	return o
+}
+
+// figures are the panels of a training that is watched.
+func (o *overview) figures() []panel {
+	return []panel{
 		o.figure("ev", "Explained variance", "1 − ‖x − x̂‖² / ‖x − mean‖², summed over the tokens of a batch", true),
 		o.figure("loss", "Training loss", "‖x − x̂‖² a token plus the auxiliary loss on dead features", false),
 		o.figure("l0", "L0", "features active on a token, mean over a batch", true),
 		o.figure("dead", "Dead features", "features that have not fired for a set number of tokens", true),
 	}
-	return o
 }
 
 // watch shows a job from now on.
-func (o *overview) watch() { o.board = newBoard(o.env.now()) }
+func (o *overview) watch() {
+	o.board = newBoard(o.env.now())
+	o.panels = append(o.panels[:2], o.figures()...)
+	o.place()
+}
+
+// layout leaves the figures out while nothing is watched.
+func (o *overview) layout(w, h int) (map[string]cell.Rect, string) {
+	if o.board != nil {
+		return layoutOverview(w, h)
+	}
+	stages, now := cell.Rect{W: w, H: h}.Top(h * 2 / 3)
+	return map[string]cell.Rect{"stages": stages, "now": now}, "now"
+}
 
 func (o *overview) title() (name, facts string) {
 	switch {
@@ -145,14 +163,10 @@ func (o *overview) drawStage(g *cell.Grid, r cell.Rect, s *stage) {
 	}
 	name, rest := r.Left(12)
 	g.Text(name, stageGlyphs[s.state]+" "+s.name, st)
-	barW := min(max(rest.W-34, 8), 40)
+	barW := min(max(rest.W-42, 8), 40)
 	bar, rest := rest.Left(barW)
 	f, known := s.fraction()
-	if s.state != stageWaiting {
-		g.Text(bar, raster.Bar(f, bar.W, o.env.sym), t.Accent)
-	} else {
-		g.Text(bar, raster.Bar(0, bar.W, o.env.sym), t.Dim)
-	}
+	drawBar(g, bar, f, o.env, t.Accent)
 	_, rest = rest.Left(1)
 	if known || s.state == stageDone {
 		g.Text(rest, cell.PadLeft(fmt.Sprintf("%.0f%%", 100*f), 4), st)
@@ -191,7 +205,7 @@ func (o *overview) drawArtefacts(g *cell.Grid, r cell.Rect) {
 		if row, r = r.Top(1); row.Empty() {
 			return
 		}
-		kind, rest := row.Left(15)
+		kind, rest := row.Left(16)
 		if a.Path == "" {
 			g.Text(kind, "– "+a.Kind, t.Dim)
 			g.Text(rest, "missing; "+a.Make, t.Dim)
@@ -249,9 +263,6 @@ func (o *overview) drawNow(g *cell.Grid, r cell.Rect, _ bool) {
 // figure is the panel of one figure of the training.
 func (o *overview) figure(id, name, definition string, zero bool) panel {
 	last := func() string {
-		if o.board == nil {
-			return ""
-		}
 		if v, ok := o.board.line(id).Last(); ok {
 			return num(v)
 		}
@@ -275,10 +286,6 @@ func orNone(s string) string {
 }
 
 func (o *overview) drawFigure(g *cell.Grid, r cell.Rect, id string, zero bool) {
-	if o.board == nil {
-		g.Text(r, "nothing is running", o.env.theme.Dim)
-		return
-	}
 	p := o.board.line(id)
 	if p.Len() < 2 {
 		g.Text(r, "comes with training", o.env.theme.Dim)

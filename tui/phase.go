@@ -24,6 +24,13 @@ type phase struct {
 	load, axesLoad, changesLoad loader
 }
 
+// curve is a series of the run with its steps.
+type curve func(*Phase) (ys []float64, steps []int)
+
+func lossCurve(d *Phase) ([]float64, []int) { return d.Loss, d.LogSteps }
+func gradCurve(d *Phase) ([]float64, []int) { return d.GradNorm, d.LogSteps }
+func normCurve(d *Phase) ([]float64, []int) { return d.NormDelta, d.Steps }
+
 // playEvery is the time of one checkpoint while playing.
 const playEvery = time.Second / 8
 
@@ -33,17 +40,17 @@ const manyChanges = 30
 func newPhase(e *env) *phase {
 	p := &phase{}
 	p.deck = deck{env: e, arrange: layoutPhase}
-	line := func(id, name, title string, get func(*Phase) []float64, fm func(float64) string, o func() []origin) panel {
+	line := func(id, name, title string, get curve, fm func(float64) string, o func() []origin) panel {
 		return panel{id: id, name: name, title: func() string { return title }, note: func() string { return fm(p.value(get)) },
 			draw: p.drawLine(get, fm), describe: p.describeLine(name, get, fm), origin: o}
 	}
 	p.panels = []panel{
 		{id: "timeline", name: "timeline", title: p.timelineTitle, note: p.timelineNote, draw: p.drawTimeline, describe: p.describeTimeline, origin: p.timelineOrigin},
-		line("loss", "loss", "Loss", func(d *Phase) []float64 { return d.Loss }, num, p.logOrigin),
-		line("grad", "grad norm", "Grad norm", func(d *Phase) []float64 { return d.GradNorm }, num, p.logOrigin),
-		line("norm", "‖ΔW‖", "‖ΔW‖_F", func(d *Phase) []float64 { return d.NormDelta }, num, p.normOrigin),
+		line("loss", "loss", "Loss", lossCurve, num, p.logOrigin),
+		line("grad", "grad norm", "Grad norm", gradCurve, num, p.logOrigin),
+		line("norm", "‖ΔW‖", "‖ΔW‖_F", normCurve, num, p.normOrigin),
 		{id: "turn", name: "turn angle", title: func() string { return p.turnTitle("Turn angle θ") }, note: p.turnNote, draw: p.drawTurn, describe: p.describeTurn, origin: p.turnOrigin},
-		{id: "debiased", name: "debiased turn", title: func() string { return p.turnTitle("Turn, debiased") }, note: p.debiasedNote, draw: p.drawDebiased, describe: p.describeDebiased, origin: p.turnOrigin},
+		{id: "debiased", name: "debiased turn", title: func() string { return p.turnTitle("Debiased θ") }, note: p.debiasedNote, draw: p.drawDebiased, describe: p.describeDebiased, origin: p.turnOrigin},
 		{id: "pca", name: "PCA path", title: p.pcaTitle, note: p.pcaNote, draw: p.drawPCA, describe: p.describePCA, origin: p.pcaOrigin},
 		{id: "changes", name: "features", title: p.changesTitle, note: p.changesNote, draw: p.drawChanges, describe: p.describeChanges, origin: p.changesOrigin},
 		{id: "dial", name: "λ dial", title: p.dialTitle, note: func() string { return "+ − dial λ" }, draw: p.drawDial, describe: p.describeDial, origin: p.dialOrigin},
@@ -107,6 +114,7 @@ func (p *phase) apply(msg tea.Msg) tea.Cmd {
 	case loadedMsg[Axes]:
 		if p.axesLoad.take(m.reply) || m.Err == nil {
 			p.place0()
+			p.env.dialOne()
 			return p.askChanges()
 		}
 	case loadedMsg[[]Change]:
@@ -147,8 +155,11 @@ func (p *phase) steps() []int {
 // index is the checkpoint under the cursor.
 func (p *phase) index() int { return indexAt(p.steps(), p.env.step) }
 
-// value is a series at the cursor.
-func (p *phase) value(get func(*Phase) []float64) float64 { return at(get(&p.data), p.index()) }
+// value is a curve at the cursor.
+func (p *phase) value(get curve) float64 {
+	ys, steps := get(&p.data)
+	return atStep(ys, steps, p.env.step)
+}
 
 // moveTo puts the cursor on checkpoint i.
 func (p *phase) moveTo(i int) tea.Cmd {

@@ -28,8 +28,14 @@ func (p *phase) readouts() []readout {
 		add := func(name string, ys []float64, fm func(float64) string) {
 			out = append(out, readout{name, [3]string{fm(at(ys, idx[0])), fm(at(ys, idx[1])), fm(at(ys, idx[2]))}})
 		}
-		add("loss", p.data.Loss, num)
-		add("grad norm", p.data.GradNorm, num)
+		for _, l := range []struct {
+			name string
+			get  curve
+		}{{"loss", lossCurve}, {"grad norm", gradCurve}} {
+			ys, steps := l.get(&p.data)
+			v := func(i int) string { return num(atStep(ys, steps, p.data.Steps[i])) }
+			out = append(out, readout{l.name, [3]string{v(0), v(idx[1]), v(n - 1)}})
+		}
 		add("‖ΔW‖_F", p.data.NormDelta, num)
 		add("turn θ", p.data.Turn, degrees)
 		add("debiased θ", p.data.Debiased, degrees)
@@ -166,18 +172,19 @@ func (p *phase) describeTimeline() []string {
 	return out
 }
 
-func (p *phase) describeLine(name string, get func(*Phase) []float64, fm func(float64) string) func() []string {
+func (p *phase) describeLine(name string, get curve, fm func(float64) string) func() []string {
 	return func() []string {
 		out := []string{fmt.Sprintf("%s at cursor: %s", name, fm(p.value(get)))}
-		for i, s := range p.data.Steps {
-			out = append(out, fmt.Sprintf("%s at %d: %s", name, s, fm(at(get(&p.data), i))))
+		ys, steps := get(&p.data)
+		for i, s := range steps {
+			out = append(out, fmt.Sprintf("%s at %d: %s", name, s, fm(at(ys, i))))
 		}
 		return out
 	}
 }
 
 func (p *phase) describeTurn() []string {
-	get := func(d *Phase) []float64 { return d.Turn }
+	get := func(d *Phase) ([]float64, []int) { return d.Turn, d.Steps }
 	return p.describeLine(fmt.Sprintf("turn angle k=%d", p.data.K), get, degrees)()
 }
 

@@ -25,12 +25,13 @@ func (p *phase) chart(lines []series, fm func(float64) string) chart {
 	return chart{steps: p.data.Steps, lines: lines, cursor: p.env.step, events: p.data.Events, logX: p.logX, format: fm}
 }
 
-func (p *phase) drawLine(get func(*Phase) []float64, fm func(float64) string) func(*cell.Grid, cell.Rect, bool) {
+func (p *phase) drawLine(get curve, fm func(float64) string) func(*cell.Grid, cell.Rect, bool) {
 	return func(g *cell.Grid, r cell.Rect, _ bool) {
 		if drawMissing(g, r, p.env.theme, &p.load) {
 			return
 		}
-		c := p.chart([]series{{ys: get(&p.data), style: p.env.theme.Series[0]}}, fm)
+		ys, steps := get(&p.data)
+		c := p.chart([]series{{ys: ys, steps: steps, style: p.env.theme.Series[0]}}, fm)
 		c.draw(g, r, p.env)
 	}
 }
@@ -64,19 +65,24 @@ func (p *phase) drawTimeline(g *cell.Grid, r cell.Rect, _ bool) {
 	bar.W -= len(last)
 	g.Right(row, last, t.Dim)
 	c := chart{steps: steps, logX: p.logX}
-	_, xr := c.axisX()
+	xr := c.axisX()
 	g.Fill(bar, "─", t.Border)
 	for _, s := range steps {
 		g.Raw(cell.Rect{X: bar.X + c.column(s, xr, bar.W), Y: bar.Y, W: 1, H: 1}, "┴", t.Border)
 	}
-	g.Raw(cell.Rect{X: bar.X + c.column(p.env.step, xr, bar.W), Y: bar.Y, W: 1, H: 1}, "┃", t.Cursor.With(cell.Bold))
+	cursor := bar.X + c.column(p.env.step, xr, bar.W)
+	g.Raw(cell.Rect{X: cursor, Y: bar.Y, W: 1, H: 1}, "┃", t.Cursor.With(cell.Bold))
 	for _, ev := range p.data.Events {
 		x := bar.X + c.column(ev.Step, xr, bar.W)
 		y := bar.Y
 		if rest.H > 1 {
 			y++
 		}
-		g.Raw(cell.Rect{X: x, Y: y, W: 1, H: 1}, eventGlyph(ev.Kind), t.Warn)
+		st := t.Warn
+		if y == bar.Y && x == cursor {
+			st = st.With(cell.Reverse)
+		}
+		g.Raw(cell.Rect{X: x, Y: y, W: 1, H: 1}, eventGlyph(ev.Kind), st)
 	}
 	g.Text(rest.Row(rest.H-1), p.eventList(), t.FG)
 }
@@ -101,16 +107,16 @@ func (p *phase) eventList() string {
 }
 
 func (p *phase) turnTitle(s string) string {
-	return fmt.Sprintf("%s  k=%d", s, p.data.K)
+	return fmt.Sprintf("%s k=%d", s, p.data.K)
 }
 
 func (p *phase) turnNote() string {
-	return degrees(p.value(func(d *Phase) []float64 { return d.Turn }))
+	return degrees(at(p.data.Turn, p.index()))
 }
 
 func (p *phase) debiasedNote() string {
-	v := p.value(func(d *Phase) []float64 { return d.Debiased })
-	se := p.value(func(d *Phase) []float64 { return d.SE })
+	v := at(p.data.Debiased, p.index())
+	se := at(p.data.SE, p.index())
 	if math.IsNaN(v) {
 		return "signal lost here"
 	}
@@ -119,6 +125,9 @@ func (p *phase) debiasedNote() string {
 
 func (p *phase) drawTurn(g *cell.Grid, r cell.Rect, _ bool) {
 	if drawMissing(g, r, p.env.theme, &p.load) {
+		return
+	}
+	if p.notAtK(g, r, p.data.Turn) {
 		return
 	}
 	c := p.chart([]series{{ys: p.data.Turn, style: p.env.theme.Series[1]}}, wholeDegrees)
@@ -131,6 +140,9 @@ func (p *phase) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
 	if drawMissing(g, r, p.env.theme, &p.load) {
 		return
 	}
+	if p.notAtK(g, r, p.data.Debiased) {
+		return
+	}
 	n := len(p.data.Debiased)
 	lo, hi := make([]float64, n), make([]float64, n)
 	for i, v := range p.data.Debiased {
@@ -139,6 +151,20 @@ func (p *phase) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
 	c := p.chart([]series{{ys: p.data.Debiased, lo: lo, hi: hi, style: p.env.theme.Series[2]}}, wholeDegrees)
 	c.zero = true
 	c.draw(g, r, p.env)
+}
+
+// notAtK says that an angle has no value at this k.
+func (p *phase) notAtK(g *cell.Grid, r cell.Rect, ys []float64) bool {
+	if _, ok := raster.Of(ys); ok {
+		return false
+	}
+	drawLines(g, r, cell.Wrap(fmt.Sprintf("no value at k = %d: not computed for it, or too few steps that move. K goes to the next of %s", p.data.K, intList(p.data.Ks)), r.W), p.env.theme.Dim)
+	return true
+}
+
+// intList is 10, 20, 40.
+func intList(v []int) string {
+	return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(v)), ", "), "[]")
 }
 
 func wholeDegrees(v float64) string { return fmt.Sprintf("%.0f°", v) }
@@ -185,14 +211,14 @@ func (p *phase) drawPCA(g *cell.Grid, r cell.Rect, _ bool) {
 }
 
 func (p *phase) changesTitle() string {
-	return "Features that changed most since the first checkpoint" + p.changesLoad.mark(p.env)
+	return "Features changed most" + p.changesLoad.mark(p.env)
 }
 
 func (p *phase) changesNote() string {
 	if len(p.env.axes.Steps) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("first → step %d", p.env.axes.Steps[p.env.axisStep()])
+	return fmt.Sprintf("mean at first → %d", p.env.axes.Steps[p.env.axisStep()])
 }
 
 func (p *phase) drawChanges(g *cell.Grid, r cell.Rect, focused bool) {
@@ -233,14 +259,15 @@ func (p *phase) drawChange(g *cell.Grid, r cell.Rect, i int, top float64, focuse
 	g.Text(id, fmt.Sprintf("#%d", c.ID), t.FG)
 	glyph, r := r.Left(2)
 	g.Text(glyph, arrow, signStyle(delta, t))
-	values := fmt.Sprintf("%s → %s", cell.PadLeft(num(c.First), 6), cell.PadLeft(num(c.Now), 6))
+	values := num(c.First) + " → " + cell.PadLeft(num(c.Now), 5)
 	barW := min(max(r.W-cell.Width(values)-14, 0), 16)
 	label, r := r.Left(r.W - cell.Width(values) - barW - 2)
 	g.Text(label, c.Label, t.FG)
 	_, r = r.Left(1)
 	bar, r := r.Left(barW)
 	if top > 0 {
-		g.Text(bar, strings.TrimRight(raster.Bar(math.Abs(delta)/top, barW, p.env.sym), "░."), signStyle(delta, t))
+		full, _ := raster.Bar(math.Abs(delta)/top, barW, p.env.sym)
+		g.Text(bar, full, signStyle(delta, t))
 	}
 	g.Right(r, values, t.FG)
 	if i == p.sel && focused {

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"agar/tui/cell"
@@ -54,6 +55,7 @@ type env struct {
 
 	step    int // training step under the cursor
 	lambda  int // index of λ in the trajectory
+	dialled bool
 	feature int // feature that the detail screen shows
 	axes    Axes
 	goTo    func(screenID) tea.Cmd // opens a screen on top of the current one
@@ -78,6 +80,19 @@ func (e *env) wake() tea.Cmd {
 
 // lambdaIndex is the λ of the dial, within the axis.
 func (e *env) lambdaIndex() int { return min(max(e.lambda, 0), max(len(e.axes.Lambdas)-1, 0)) }
+
+// dialOne sets the dial to the λ nearest to 1, the fine-tune as it is, once.
+func (e *env) dialOne() {
+	if e.dialled {
+		return
+	}
+	e.dialled = true
+	for i, l := range e.axes.Lambdas {
+		if math.Abs(l-1) < math.Abs(e.axes.Lambdas[e.lambdaIndex()]-1) {
+			e.lambda = i
+		}
+	}
+}
 
 // axisStep is the index on the trajectory's axis of the last checkpoint at or
 // before the cursor.
@@ -108,6 +123,13 @@ func drawMissing(g *cell.Grid, r cell.Rect, t *theme.Theme, l *loader) bool {
 	}
 	drawLines(g, r, cell.Wrap(l.err.Error(), r.W), t.Warn)
 	return true
+}
+
+// drawBar draws a horizontal bar filled to f.
+func drawBar(g *cell.Grid, r cell.Rect, f float64, e *env, st cell.Style) {
+	full, rest := raster.Bar(f, r.W, e.sym)
+	_, r = r.Left(g.Raw(r, full, st))
+	g.Raw(r, rest, e.theme.Border)
 }
 
 // drawLines writes lines from the top of r and returns what is left of it.

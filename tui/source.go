@@ -160,7 +160,7 @@ type PhaseQuery struct {
 }
 
 // Phase is the geometry of a run as the scrubber shows it. Series are as long as
-// Steps; missing values are NaN.
+// Steps, loss and gradient norm as long as LogSteps; missing values are NaN.
 type Phase struct {
 	Run     string
 	Module  string
@@ -169,15 +169,17 @@ type Phase struct {
 	Ks      []int
 	Steps   []int
 
-	Loss, GradNorm, NormDelta []float64
-	Turn                      []float64 // plain turn angle, degrees
-	Debiased, SE              []float64 // debiased turn angle and its standard error, degrees
-	PC1, PC2                  []float64
-	Ratio                     [2]float64 // shares of variance of PC1 and PC2
-	Median                    float64    // of Turn
-	Events                    []Event
-	Notes                     []string
-	Source                    string
+	LogSteps       []int // steps of the trainer's log rows
+	Loss, GradNorm []float64
+	NormDelta      []float64
+	Turn           []float64 // plain turn angle, degrees
+	Debiased, SE   []float64 // debiased turn angle and its standard error, degrees
+	PC1, PC2       []float64
+	Ratio          [2]float64 // shares of variance of PC1 and PC2
+	Median         float64    // of Turn
+	Events         []Event
+	Notes          []string
+	Source         string
 }
 
 // Event is a transition that the geometry found.

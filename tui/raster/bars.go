@@ -20,8 +20,9 @@ func (s Symbols) eighth(i int) string {
 }
 
 // Spark draws values as a row of w bars of one cell, resampled by their means.
-// The range is that of the values with the least one still visible; values that
-// are not finite are blank.
+// The range is that of the values with the least one still visible; the tallest bar
+// leaves an eighth of the cell, so that rows of bars stay apart. Values that are
+// not finite are blank.
 func Spark(values []float64, w int, s Symbols) string {
 	values = Resample(values, w)
 	r, ok := Of(values)
@@ -31,7 +32,7 @@ func Spark(values []float64, w int, s Symbols) string {
 		case !ok || !finite(v):
 			b.WriteString(" ")
 		default:
-			b.WriteString(s.eighth(1 + place(r, v, 8)))
+			b.WriteString(s.eighth(1 + place(r, v, 7)))
 		}
 	}
 	return b.String()
@@ -109,15 +110,17 @@ func bins(counts []float64, w int, log bool) []float64 {
 	return out
 }
 
-// Bar is a horizontal bar of w cells filled to f in [0, 1].
-func Bar(f float64, w int, s Symbols) string {
+// Bar is a horizontal bar of w cells filled to f in [0, 1]: the filled part and
+// what is left. The lines leave air between bars of neighbouring rows.
+func Bar(f float64, w int, s Symbols) (full, rest string) {
 	if math.IsNaN(f) {
 		f = 0
 	}
+	w = max(w, 0)
 	n := int(math.Round(min(max(f, 0), 1) * float64(w)))
-	full, rest := "█", "░"
+	on, off := "━", "─"
 	if s == ASCII {
-		full, rest = "#", "."
+		on, off = "#", "."
 	}
-	return strings.Repeat(full, n) + strings.Repeat(rest, max(w-n, 0))
+	return strings.Repeat(on, n), strings.Repeat(off, w-n)
 }
