@@ -1,16 +1,191 @@
 package tui
 
-import "context"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 
-// Kinds of artefacts.
-const (
-	kindRun        = "run"
-	kindReport     = "phase report"
-	kindTrajectory = "trajectory"
-	kindFeatures   = "feature index"
-	kindSAE        = "SAE"
-	kindCapture    = "capture"
+	"agar/activations/manifest"
+	"agar/phase"
 )
 
-func openPaths(ctx context.Context, paths []string) (*Sources, error)  { return emptySources(), nil }
-func openWorkspace(ctx context.Context, w Workspace) (*Sources, error) { return emptySources(), nil }
+// maxEntries bounds how much of a directory of artefacts is looked at.
+const maxEntries = 256
+
+// expected is what a path can be.
+const expected = "expected a fine-tune (checkpoint-N), phase.arrow, trajectory.arrow, a feature index or capture (manifest.json), or an SAE (cfg.json)"
+
+// classify adds what paths hold to a workspace. Each is told by its content.
+func classify(paths []string) (Workspace, error) {
+	var w Workspace
+	for _, p := range paths {
+		found, err := w.add(p)
+		if err == nil && !found {
+			found, err = w.addEntries(p)
+		}
+		if err != nil {
+			return w, err
+		}
+		if !found {
+			return w, fmt.Errorf("tui: %s: found %s, %s", p, contents(p), expected)
+		}
+	}
+	return w, nil
+}
+
+// add puts path into its place; found is false when it is none of the known
+// things.
+func (w *Workspace) add(path string) (found bool, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, fmt.Errorf("tui: %w", err)
+	}
+	if !info.IsDir() {
+		return w.addFile(path)
+	}
+	switch {
+	case exists(path, manifest.Name):
+		return true, w.addManifest(path)
+	case exists(path, "cfg.json"):
+		return true, w.set(kindSAE, path)
+	case hasCheckpoints(path):
+		if err := w.set(kindRun, path); err != nil {
+			return true, err
+		}
+		for _, name := range []string{"phase.arrow", "trajectory.arrow"} {
+			if exists(path, name) {
+				if _, err := w.addFile(filepath.Join(path, name)); err != nil {
+					return true, err
+				}
+			}
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// addManifest takes a directory by the format in its manifest.
+func (w *Workspace) addManifest(dir string) error {
+	m, err := manifest.Read(dir, "")
+	if err != nil {
+		return fmt.Errorf("tui: %s: %w", dir, err)
+	}
+	for _, f := range []struct{ format, kind string }{{manifest.Capture, kindCapture}, {manifest.Features, kindFeatures}} {
+		name, _, _ := strings.Cut(f.format, "/")
+		if strings.HasPrefix(m.Format, name+"/") {
+			return w.set(f.kind, dir)
+		}
+	}
+	return fmt.Errorf("tui: %s: found format %q in %s, expected %s or %s", dir, m.Format, manifest.Name, manifest.Capture, manifest.Features)
+}
+
+// addFile takes an Arrow file by its schema.
+func (w *Workspace) addFile(path string) (bool, error) {
+	_, err := phase.ReadReport(path)
+	if err == nil {
+		return true, w.set(kindReport, path)
+	}
+	if !errors.Is(err, phase.ErrFormat) {
+		return false, fmt.Errorf("tui: %w", err)
+	}
+	if isTrajectory(path) {
+		return true, w.set(kindTrajectory, path)
+	}
+	return false, nil
+}
+
+// addEntries takes every known thing that lies directly in dir.
+func (w *Workspace) addEntries(dir string) (found bool, err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false, fmt.Errorf("tui: %w", err)
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(maxEntries)
+	if err != nil {
+		return false, nil // a file, or nothing in it
+	}
+	for _, e := range entries {
+		if !e.IsDir() && filepath.Ext(e.Name()) != ".arrow" || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		one, err := w.add(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return true, err
+		}
+		found = found || one
+	}
+	return found, nil
+}
+
+// set refuses a second thing of a kind.
+func (w *Workspace) set(kind, path string) error {
+	at := w.field(kind)
+	if *at != "" && *at != path {
+		return fmt.Errorf("tui: found two of a kind, %s and %s, expected one %s", *at, path, kind)
+	}
+	*at = path
+	return nil
+}
+
+func (w *Workspace) field(kind string) *string {
+	return map[string]*string{
+		kindRun: &w.Run, kindReport: &w.Report, kindTrajectory: &w.Trajectory,
+		kindFeatures: &w.Features, kindSAE: &w.SAE, kindCapture: &w.Capture,
+	}[kind]
+}
+
+func exists(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
+}
+
+func hasCheckpoints(dir string) bool {
+	for _, pattern := range []string{"checkpoint-*", filepath.Join("checkpoints", "checkpoint-*")} {
+		if m, err := filepath.Glob(filepath.Join(escapeGlob(dir), pattern)); err == nil && len(m) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// escapeGlob takes the meaning of a pattern from the characters of a path.
+func escapeGlob(path string) string {
+	if os.PathSeparator == '\\' {
+		return path // Windows has no escape; its paths rarely hold brackets
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// contents says in a few words what lies at path.
+func contents(path string) string {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err.Error()
+	case !info.IsDir():
+		return fmt.Sprintf("a file of %s bytes", count(info.Size()))
+	}
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return "a directory that can not be read"
+	}
+	if len(entries) == 0 {
+		return "an empty directory"
+	}
+	names := make([]string, 0, 4)
+	for _, e := range entries[:min(len(entries), 4)] {
+		names = append(names, e.Name())
+	}
+	s := "a directory with " + strings.Join(names, ", ")
+	if len(entries) > 4 {
+		s += fmt.Sprintf(" and %d more", len(entries)-4)
+	}
+	if exists(path, "config.json") {
+		s += " (a model: agar model inspect)"
+	}
+	return s
+}

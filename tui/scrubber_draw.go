@@ -21,11 +21,11 @@ func shortModule(name string) string {
 }
 
 // chart is a chart over the run at the cursor.
-func (p *phase) chart(lines []series, fm func(float64) string) chart {
+func (p *scrubber) chart(lines []series, fm func(float64) string) chart {
 	return chart{steps: p.data.Steps, lines: lines, cursor: p.env.step, events: p.data.Events, logX: p.logX, format: fm}
 }
 
-func (p *phase) drawLine(get curve, fm func(float64) string) func(*cell.Grid, cell.Rect, bool) {
+func (p *scrubber) drawLine(get curve, fm func(float64) string) func(*cell.Grid, cell.Rect, bool) {
 	return func(g *cell.Grid, r cell.Rect, _ bool) {
 		if drawMissing(g, r, p.env.theme, &p.load) {
 			return
@@ -36,7 +36,7 @@ func (p *phase) drawLine(get curve, fm func(float64) string) func(*cell.Grid, ce
 	}
 }
 
-func (p *phase) timelineTitle() string {
+func (p *scrubber) timelineTitle() string {
 	s := "Timeline"
 	if p.playing {
 		s += " ▸ playing"
@@ -44,7 +44,7 @@ func (p *phase) timelineTitle() string {
 	return s + p.load.mark(p.env)
 }
 
-func (p *phase) timelineNote() string {
+func (p *scrubber) timelineNote() string {
 	steps := p.steps()
 	if len(steps) == 0 {
 		return ""
@@ -52,7 +52,7 @@ func (p *phase) timelineNote() string {
 	return fmt.Sprintf("checkpoint %d of %d · step %d of %d", p.index()+1, len(steps), p.env.step, steps[len(steps)-1])
 }
 
-func (p *phase) drawTimeline(g *cell.Grid, r cell.Rect, _ bool) {
+func (p *scrubber) drawTimeline(g *cell.Grid, r cell.Rect, _ bool) {
 	t := p.env.theme
 	steps := p.steps()
 	if len(steps) == 0 {
@@ -88,7 +88,7 @@ func (p *phase) drawTimeline(g *cell.Grid, r cell.Rect, _ bool) {
 }
 
 // eventList names all events in a line.
-func (p *phase) eventList() string {
+func (p *scrubber) eventList() string {
 	if len(p.data.Events) == 0 {
 		if p.load.missing() != nil {
 			return "no run is open: events come with agar phase RUN"
@@ -106,15 +106,15 @@ func (p *phase) eventList() string {
 	return strings.Join(parts, "   ")
 }
 
-func (p *phase) turnTitle(s string) string {
+func (p *scrubber) turnTitle(s string) string {
 	return fmt.Sprintf("%s k=%d", s, p.data.K)
 }
 
-func (p *phase) turnNote() string {
+func (p *scrubber) turnNote() string {
 	return degrees(at(p.data.Turn, p.index()))
 }
 
-func (p *phase) debiasedNote() string {
+func (p *scrubber) debiasedNote() string {
 	v := at(p.data.Debiased, p.index())
 	se := at(p.data.SE, p.index())
 	if math.IsNaN(v) {
@@ -123,7 +123,7 @@ func (p *phase) debiasedNote() string {
 	return degrees(v) + " ± " + degrees(se)
 }
 
-func (p *phase) drawTurn(g *cell.Grid, r cell.Rect, _ bool) {
+func (p *scrubber) drawTurn(g *cell.Grid, r cell.Rect, _ bool) {
 	if drawMissing(g, r, p.env.theme, &p.load) {
 		return
 	}
@@ -136,7 +136,7 @@ func (p *phase) drawTurn(g *cell.Grid, r cell.Rect, _ bool) {
 }
 
 // drawDebiased draws the angle over its band of one standard error.
-func (p *phase) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
+func (p *scrubber) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
 	if drawMissing(g, r, p.env.theme, &p.load) {
 		return
 	}
@@ -154,7 +154,7 @@ func (p *phase) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
 }
 
 // notAtK says that an angle has no value at this k.
-func (p *phase) notAtK(g *cell.Grid, r cell.Rect, ys []float64) bool {
+func (p *scrubber) notAtK(g *cell.Grid, r cell.Rect, ys []float64) bool {
 	if _, ok := raster.Of(ys); ok {
 		return false
 	}
@@ -169,9 +169,9 @@ func intList(v []int) string {
 
 func wholeDegrees(v float64) string { return fmt.Sprintf("%.0f°", v) }
 
-func (p *phase) pcaTitle() string { return "PCA path" }
+func (p *scrubber) pcaTitle() string { return "PCA path" }
 
-func (p *phase) pcaNote() string {
+func (p *scrubber) pcaNote() string {
 	if len(p.data.PC1) == 0 {
 		return ""
 	}
@@ -180,7 +180,7 @@ func (p *phase) pcaNote() string {
 
 // drawPCA draws the path of the adapter in the plane of its first two principal
 // components.
-func (p *phase) drawPCA(g *cell.Grid, r cell.Rect, _ bool) {
+func (p *scrubber) drawPCA(g *cell.Grid, r cell.Rect, _ bool) {
 	t := p.env.theme
 	if drawMissing(g, r, t, &p.load) {
 		return
@@ -210,18 +210,18 @@ func (p *phase) drawPCA(g *cell.Grid, r cell.Rect, _ bool) {
 	put(p.index(), "●", t.Cursor.With(cell.Bold))
 }
 
-func (p *phase) changesTitle() string {
+func (p *scrubber) changesTitle() string {
 	return "Features changed most" + p.changesLoad.mark(p.env)
 }
 
-func (p *phase) changesNote() string {
+func (p *scrubber) changesNote() string {
 	if len(p.env.axes.Steps) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("mean at first → %d", p.env.axes.Steps[p.env.axisStep()])
 }
 
-func (p *phase) drawChanges(g *cell.Grid, r cell.Rect, focused bool) {
+func (p *scrubber) drawChanges(g *cell.Grid, r cell.Rect, focused bool) {
 	t := p.env.theme
 	l := &p.changesLoad
 	if p.axesLoad.err != nil {
@@ -243,7 +243,7 @@ func (p *phase) drawChanges(g *cell.Grid, r cell.Rect, focused bool) {
 	}
 }
 
-func (p *phase) drawChange(g *cell.Grid, r cell.Rect, i int, top float64, focused bool) {
+func (p *scrubber) drawChange(g *cell.Grid, r cell.Rect, i int, top float64, focused bool) {
 	t, c := p.env.theme, p.changes[i]
 	delta := c.Now - c.First
 	row := r

@@ -51,9 +51,9 @@ func tableColumns(w int) []tableColumn {
 	return cols
 }
 
-func (f *features) tableTitle() string { return "Features" + f.orderLoad.mark(f.env) }
+func (f *table) tableTitle() string { return "Features" + f.orderLoad.mark(f.env) }
 
-func (f *features) sortNote() string {
+func (f *table) sortNote() string {
 	for _, c := range allColumns {
 		if c.col == f.query.Sort {
 			arrow := "↑"
@@ -66,7 +66,7 @@ func (f *features) sortNote() string {
 	return ""
 }
 
-func (f *features) drawTable(g *cell.Grid, r cell.Rect, _ bool) {
+func (f *table) drawTable(g *cell.Grid, r cell.Rect, _ bool) {
 	t := f.env.theme
 	if drawMissing(g, r, t, &f.orderLoad) {
 		return
@@ -88,7 +88,7 @@ func (f *features) drawTable(g *cell.Grid, r cell.Rect, _ bool) {
 }
 
 // drawPosition says which rows are on the screen, with a bar of where they are.
-func (f *features) drawPosition(g *cell.Grid, r cell.Rect) {
+func (f *table) drawPosition(g *cell.Grid, r cell.Rect) {
 	n := len(f.shown)
 	if n == 0 {
 		return
@@ -106,7 +106,7 @@ func (f *features) drawPosition(g *cell.Grid, r cell.Rect) {
 	}
 }
 
-func (f *features) drawHead(g *cell.Grid, r cell.Rect, cols []tableColumn) {
+func (f *table) drawHead(g *cell.Grid, r cell.Rect, cols []tableColumn) {
 	t := f.env.theme
 	_, r = r.Left(2)
 	for i, c := range cols {
@@ -135,7 +135,7 @@ func columnWidth(c tableColumn, left int) int {
 	return c.width
 }
 
-func (f *features) drawRow(g *cell.Grid, r cell.Rect, cols []tableColumn, id uint32) {
+func (f *table) drawRow(g *cell.Grid, r cell.Rect, cols []tableColumn, id uint32) {
 	mark, r := r.Left(2)
 	switch {
 	case int(id) == f.current():
@@ -156,7 +156,7 @@ func (f *features) drawRow(g *cell.Grid, r cell.Rect, cols []tableColumn, id uin
 	}
 }
 
-func (f *features) drawCell(g *cell.Grid, r cell.Rect, c tableColumn, row *Row) {
+func (f *table) drawCell(g *cell.Grid, r cell.Rect, c tableColumn, row *Row) {
 	t := f.env.theme
 	switch c.col {
 	case ColTrend:
@@ -235,14 +235,14 @@ func trimmed(tokens []string) []string {
 	return out
 }
 
-func (f *features) histNote() string {
+func (f *table) histNote() string {
 	if f.logY {
 		return "o: log"
 	}
 	return "o: plain"
 }
 
-func (f *features) drawHist(g *cell.Grid, r cell.Rect, _ bool) {
+func (f *table) drawHist(g *cell.Grid, r cell.Rect, _ bool) {
 	t := f.env.theme
 	if drawMissing(g, r, t, &f.orderLoad) || len(f.order.Hist) == 0 || r.H < 3 {
 		return
@@ -260,14 +260,14 @@ func (f *features) drawHist(g *cell.Grid, r cell.Rect, _ bool) {
 	}
 }
 
-func (f *features) previewTitle() string {
+func (f *table) previewTitle() string {
 	if f.current() < 0 {
 		return "Preview"
 	}
 	return fmt.Sprintf("Preview #%d%s", f.current(), f.look.load.mark(f.env))
 }
 
-func (f *features) drawPreview(g *cell.Grid, r cell.Rect, _ bool) {
+func (f *table) drawPreview(g *cell.Grid, r cell.Rect, _ bool) {
 	t := f.env.theme
 	if drawMissing(g, r, t, &f.look.load) || f.look.id < 0 {
 		return
@@ -298,7 +298,7 @@ func (f *features) drawPreview(g *cell.Grid, r cell.Rect, _ bool) {
 }
 
 // drawFacts writes what the feature promotes and which are like it.
-func (f *features) drawFacts(g *cell.Grid, r cell.Rect) {
+func (f *table) drawFacts(g *cell.Grid, r cell.Rect) {
 	t, ft := f.env.theme, &f.look.feature
 	for _, row := range []struct {
 		label, text string

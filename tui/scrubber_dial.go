@@ -7,7 +7,7 @@ import (
 	"agar/tui/cell"
 )
 
-func (p *phase) dialTitle() string {
+func (p *scrubber) dialTitle() string {
 	if len(p.env.axes.Lambdas) == 0 {
 		return "λ dial"
 	}
@@ -21,7 +21,7 @@ type readout struct {
 }
 
 // readouts are the figures of the run and of the dictionary at three steps.
-func (p *phase) readouts() []readout {
+func (p *scrubber) readouts() []readout {
 	var out []readout
 	if n := len(p.data.Steps); n > 0 {
 		idx := [3]int{0, p.index(), n - 1}
@@ -45,7 +45,7 @@ func (p *phase) readouts() []readout {
 
 // quality is how well the dictionary describes the model at three checkpoints and
 // the λ of the dial.
-func (p *phase) quality() []readout {
+func (p *scrubber) quality() []readout {
 	ax := &p.env.axes
 	n := len(ax.Steps)
 	if n == 0 {
@@ -62,7 +62,7 @@ func (p *phase) quality() []readout {
 	}
 }
 
-func (p *phase) drawDial(g *cell.Grid, r cell.Rect, _ bool) {
+func (p *scrubber) drawDial(g *cell.Grid, r cell.Rect, _ bool) {
 	t := p.env.theme
 	head, rest := r.Top(1)
 	p.drawScale(g, head)
@@ -82,7 +82,7 @@ func (p *phase) drawDial(g *cell.Grid, r cell.Rect, _ bool) {
 }
 
 // drawScale is the dial: the λ of the trajectory with the chosen one marked.
-func (p *phase) drawScale(g *cell.Grid, r cell.Rect) {
+func (p *scrubber) drawScale(g *cell.Grid, r cell.Rect) {
 	t, ax := p.env.theme, &p.env.axes
 	if len(ax.Lambdas) == 0 {
 		if m := p.axesLoad.missing(); m != nil {
@@ -103,7 +103,7 @@ func (p *phase) drawScale(g *cell.Grid, r cell.Rect) {
 	}
 }
 
-func (p *phase) drawReadout(g *cell.Grid, r cell.Rect, ro readout, st cell.Style) {
+func (p *scrubber) drawReadout(g *cell.Grid, r cell.Rect, ro readout, st cell.Style) {
 	w := max((r.W-12)/3, 6)
 	name, r := r.Left(12)
 	g.Text(name, ro.name, p.env.theme.Dim)
@@ -119,7 +119,7 @@ func (p *phase) drawReadout(g *cell.Grid, r cell.Rect, ro readout, st cell.Style
 }
 
 // drawCompact writes the values at the cursor in as few lines as there are.
-func (p *phase) drawCompact(g *cell.Grid, r cell.Rect) {
+func (p *scrubber) drawCompact(g *cell.Grid, r cell.Rect) {
 	parts := make([]string, 0, 9)
 	for _, ro := range p.readouts() {
 		parts = append(parts, ro.name+" "+ro.vals[1])
@@ -144,7 +144,7 @@ func wrapParts(parts []string, sep string, w int) []string {
 	return append(lines, line)
 }
 
-func (p *phase) describeDial() []string {
+func (p *scrubber) describeDial() []string {
 	if p.axesLoad.err != nil {
 		return []string{"λ dial: " + p.axesLoad.err.Error()}
 	}
@@ -155,7 +155,7 @@ func (p *phase) describeDial() []string {
 	return out
 }
 
-func (p *phase) describeTimeline() []string {
+func (p *scrubber) describeTimeline() []string {
 	if p.load.err != nil {
 		return []string{"timeline: " + p.load.err.Error()}
 	}
@@ -172,7 +172,7 @@ func (p *phase) describeTimeline() []string {
 	return out
 }
 
-func (p *phase) describeLine(name string, get curve, fm func(float64) string) func() []string {
+func (p *scrubber) describeLine(name string, get curve, fm func(float64) string) func() []string {
 	return func() []string {
 		out := []string{fmt.Sprintf("%s at cursor: %s", name, fm(p.value(get)))}
 		ys, steps := get(&p.data)
@@ -183,12 +183,12 @@ func (p *phase) describeLine(name string, get curve, fm func(float64) string) fu
 	}
 }
 
-func (p *phase) describeTurn() []string {
+func (p *scrubber) describeTurn() []string {
 	get := func(d *Phase) ([]float64, []int) { return d.Turn, d.Steps }
 	return p.describeLine(fmt.Sprintf("turn angle k=%d", p.data.K), get, degrees)()
 }
 
-func (p *phase) describeDebiased() []string {
+func (p *scrubber) describeDebiased() []string {
 	out := []string{fmt.Sprintf("debiased turn angle k=%d at cursor: %s", p.data.K, p.debiasedNote())}
 	for i, s := range p.data.Steps {
 		out = append(out, fmt.Sprintf("debiased turn angle at %d: %s ± %s", s, degrees(at(p.data.Debiased, i)), degrees(at(p.data.SE, i))))
@@ -196,7 +196,7 @@ func (p *phase) describeDebiased() []string {
 	return out
 }
 
-func (p *phase) describePCA() []string {
+func (p *scrubber) describePCA() []string {
 	out := []string{"PCA path: " + p.pcaNote()}
 	for i, s := range p.data.Steps {
 		out = append(out, fmt.Sprintf("PCA at %d: %s, %s", s, num(at(p.data.PC1, i)), num(at(p.data.PC2, i))))
@@ -204,7 +204,7 @@ func (p *phase) describePCA() []string {
 	return out
 }
 
-func (p *phase) describeChanges() []string {
+func (p *scrubber) describeChanges() []string {
 	if p.axesLoad.err != nil {
 		return []string{"features: " + p.axesLoad.err.Error()}
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-func (f *features) tableOrigin() []origin {
+func (f *table) tableOrigin() []origin {
 	lam := "λ as dialled"
 	if n := len(f.env.axes.Lambdas); n > 0 {
 		lam = "λ = " + num(f.env.axes.Lambdas[f.env.lambdaIndex()])
@@ -29,7 +29,7 @@ func orMissing(path string) string {
 	return path
 }
 
-func (f *features) previewOrigin() []origin {
+func (f *table) previewOrigin() []origin {
 	return []origin{
 		{"examples", "windows with the largest activations, one a document window; heat is the activation over the feature's largest, in eighths", f.order.Over, f.order.Source},
 		{"+ −", "tokens whose logits the decoder row raises and lowers most, W_U·d without the final norm", "the vocabulary", f.order.Source},
@@ -37,7 +37,7 @@ func (f *features) previewOrigin() []origin {
 	}
 }
 
-func (f *features) describeTable() []string {
+func (f *table) describeTable() []string {
 	if f.orderLoad.err != nil {
 		return []string{"features: " + f.orderLoad.err.Error()}
 	}
@@ -66,7 +66,7 @@ func onsetWords(r *Row) string {
 	return "falls at " + stepName(r.Onset)
 }
 
-func (f *features) describeHist() []string {
+func (f *table) describeHist() []string {
 	out := []string{fmt.Sprintf("density histogram: %d bins of log10 density from %g to %g", len(f.order.Hist), f.order.HistLo, f.order.HistHi)}
 	width := (f.order.HistHi - f.order.HistLo) / float64(max(len(f.order.Hist), 1))
 	for i, n := range f.order.Hist {
@@ -77,7 +77,7 @@ func (f *features) describeHist() []string {
 	return out
 }
 
-func (f *features) describePreview() []string {
+func (f *table) describePreview() []string {
 	ft := &f.look.feature
 	if f.look.load.err != nil {
 		return []string{"preview: " + f.look.load.err.Error()}

@@ -8,8 +8,8 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 )
 
-// features is screen 2: all features of a dictionary.
-type features struct {
+// table is screen 2: all features of a dictionary.
+type table struct {
 	deck
 	app *App
 
@@ -39,8 +39,8 @@ type preview struct {
 // maxRows bounds the rows kept.
 const maxRows = 4096
 
-func newFeatures(a *App) *features {
-	f := &features{app: a, rows: map[uint32]Row{}, query: Query{Sort: ColMax, Desc: true}, column: int(ColMax), logY: true}
+func newFeatures(a *App) *table {
+	f := &table{app: a, rows: map[uint32]Row{}, query: Query{Sort: ColMax, Desc: true}, column: int(ColMax), logY: true}
 	f.look.id = -1
 	f.deck = deck{env: a.env, arrange: layoutFeatures}
 	f.panels = []panel{
@@ -53,7 +53,7 @@ func newFeatures(a *App) *features {
 	return f
 }
 
-func (f *features) title() (name, facts string) {
+func (f *table) title() (name, facts string) {
 	if f.order.Total == 0 {
 		return "features", ""
 	}
@@ -64,7 +64,7 @@ func (f *features) title() (name, facts string) {
 	return "features", facts
 }
 
-func (f *features) enter() tea.Cmd {
+func (f *table) enter() tea.Cmd {
 	if f.order.Total == 0 && !f.orderLoad.busy {
 		return f.reorder()
 	}
@@ -77,7 +77,7 @@ func (f *features) enter() tea.Cmd {
 }
 
 // reorder asks for the order of the current query.
-func (f *features) reorder() tea.Cmd {
+func (f *table) reorder() tea.Cmd {
 	q, src := f.query, f.env.src
 	q.Lambda = f.env.lambdaIndex()
 	return f.orderLoad.now(f.env, func(req uint64) tea.Cmd {
@@ -86,7 +86,7 @@ func (f *features) reorder() tea.Cmd {
 }
 
 // current is the feature under the cursor, −1 when there is none.
-func (f *features) current() int {
+func (f *table) current() int {
 	if f.cursor < 0 || f.cursor >= len(f.shown) {
 		return -1
 	}
@@ -94,7 +94,7 @@ func (f *features) current() int {
 }
 
 // neighbour is the feature by rows after id in the table.
-func (f *features) neighbour(id, by int) (int, bool) {
+func (f *table) neighbour(id, by int) (int, bool) {
 	i := slices.Index(f.shown, uint32(id))
 	if i < 0 || i+by < 0 || i+by >= len(f.shown) {
 		return id, false
@@ -102,7 +102,7 @@ func (f *features) neighbour(id, by int) (int, bool) {
 	return int(f.shown[i+by]), true
 }
 
-func (f *features) apply(msg tea.Msg) tea.Cmd {
+func (f *table) apply(msg tea.Msg) tea.Cmd {
 	switch m := msg.(type) {
 	case settledMsg:
 		return tea.Batch(f.rowsLoad.settled(m), f.look.load.settled(m), f.look.exLoad.settled(m), f.search.load.settled(m))
@@ -131,7 +131,7 @@ func (f *features) apply(msg tea.Msg) tea.Cmd {
 }
 
 // setOrder shows an order with the cursor on the feature it was on.
-func (f *features) setOrder(o Order) tea.Cmd {
+func (f *table) setOrder(o Order) tea.Cmd {
 	id := f.current()
 	f.order = o
 	f.refilter()
@@ -143,7 +143,7 @@ func (f *features) setOrder(o Order) tea.Cmd {
 }
 
 // refilter rebuilds what is shown.
-func (f *features) refilter() {
+func (f *table) refilter() {
 	f.shown = f.order.IDs
 	if !f.search.only {
 		return
@@ -156,7 +156,7 @@ func (f *features) refilter() {
 	}
 }
 
-func (f *features) keep(rows []Row) {
+func (f *table) keep(rows []Row) {
 	if len(f.rows)+len(rows) > maxRows {
 		clear(f.rows)
 	}
@@ -166,10 +166,10 @@ func (f *features) keep(rows []Row) {
 }
 
 // page is the number of rows of the table on the screen.
-func (f *features) page() int { return max(f.inner("table").H-2, 1) }
+func (f *table) page() int { return max(f.inner("table").H-2, 1) }
 
 // to puts the cursor on row i and asks for what that shows.
-func (f *features) to(i int) tea.Cmd {
+func (f *table) to(i int) tea.Cmd {
 	f.cursor = min(max(i, 0), max(len(f.shown)-1, 0))
 	f.scroll()
 	if id := f.current(); id >= 0 {
@@ -179,7 +179,7 @@ func (f *features) to(i int) tea.Cmd {
 }
 
 // scroll keeps the cursor on the screen.
-func (f *features) scroll() {
+func (f *table) scroll() {
 	page := f.page()
 	f.top = min(max(f.top, f.cursor-page+1), f.cursor)
 	f.top = max(min(f.top, len(f.shown)-page), 0)
@@ -187,7 +187,7 @@ func (f *features) scroll() {
 
 // askRows asks for the rows on the screen and a page at both sides that are not
 // here yet.
-func (f *features) askRows() tea.Cmd {
+func (f *table) askRows() tea.Cmd {
 	page := max(f.page(), 20)
 	from, to := max(f.top-page, 0), min(f.top+2*page, len(f.shown))
 	var ids []uint32
@@ -206,7 +206,7 @@ func (f *features) askRows() tea.Cmd {
 }
 
 // askPreview asks for the feature under the cursor once it rests.
-func (f *features) askPreview() tea.Cmd {
+func (f *table) askPreview() tea.Cmd {
 	id := f.current()
 	if id < 0 || id == f.look.id {
 		return nil
@@ -224,7 +224,7 @@ func (f *features) askPreview() tea.Cmd {
 		}))
 }
 
-func (f *features) bindings() []group {
+func (f *table) bindings() []group {
 	some := func() string {
 		if len(f.shown) == 0 {
 			return "no features"
@@ -249,7 +249,7 @@ func (f *features) bindings() []group {
 	return []group{{"features", append(b, f.searchBindings()...)}, {"columns", f.columnBindings()}}
 }
 
-func (f *features) columnBindings() []binding {
+func (f *table) columnBindings() []binding {
 	side := func(by int) func() tea.Cmd {
 		return func() tea.Cmd {
 			n := len(tableColumns(f.inner("table").W))
@@ -267,7 +267,7 @@ func (f *features) columnBindings() []binding {
 
 // sort sorts by the marked column; the first time in the direction that shows the
 // interesting end first.
-func (f *features) sort() tea.Cmd {
+func (f *table) sort() tea.Cmd {
 	c := tableColumns(f.inner("table").W)[f.column].col
 	if c == ColTrend || c == ColTokens {
 		f.app.hint = "this column has no order; h and l mark another"
@@ -281,7 +281,7 @@ func (f *features) sort() tea.Cmd {
 	return f.reorder()
 }
 
-func (f *features) status() (string, bool) {
+func (f *table) status() (string, bool) {
 	switch {
 	case f.search.text != "":
 		return f.searchStatus(), false
@@ -292,7 +292,7 @@ func (f *features) status() (string, bool) {
 }
 
 // escape clears the search.
-func (f *features) escape() (tea.Cmd, bool) {
+func (f *table) escape() (tea.Cmd, bool) {
 	if f.search.text == "" {
 		return nil, false
 	}

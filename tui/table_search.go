@@ -17,7 +17,7 @@ type searching struct {
 	load loader
 }
 
-func (f *features) searchBindings() []binding {
+func (f *table) searchBindings() []binding {
 	hits := func() string {
 		if len(f.search.hits) == 0 {
 			return "nothing was found; / searches"
@@ -34,7 +34,7 @@ func (f *features) searchBindings() []binding {
 }
 
 // startSearch opens the typing field.
-func (f *features) startSearch() tea.Cmd {
+func (f *table) startSearch() tea.Cmd {
 	f.search.from = f.cursor
 	f.app.input = &input{
 		prompt: "/", text: f.search.text, note: f.searchNote,
@@ -51,7 +51,7 @@ func (f *features) startSearch() tea.Cmd {
 }
 
 // searchFor begins a search for text once the typing rests.
-func (f *features) searchFor(text string) tea.Cmd {
+func (f *table) searchFor(text string) tea.Cmd {
 	only := f.search.only
 	f.search.text, f.search.hits, f.search.done = text, map[uint32]bool{}, false
 	if only {
@@ -67,7 +67,7 @@ func (f *features) searchFor(text string) tea.Cmd {
 }
 
 // putSearch asks for the hits from feature from on.
-func (f *features) putSearch(from int) func(uint64) tea.Cmd {
+func (f *table) putSearch(from int) func(uint64) tea.Cmd {
 	text, src := f.search.text, f.env.src
 	return func(req uint64) tea.Cmd {
 		return ask(f.env.ctx, src.Name, req, func(ctx context.Context) (Hits, error) { return src.Table.Search(ctx, text, from) })
@@ -75,7 +75,7 @@ func (f *features) putSearch(from int) func(uint64) tea.Cmd {
 }
 
 // addHits takes a piece of the answer and asks for the next one.
-func (f *features) addHits(h Hits) tea.Cmd {
+func (f *table) addHits(h Hits) tea.Cmd {
 	first := len(f.search.hits) == 0 && len(h.IDs) > 0
 	for _, id := range h.IDs {
 		f.search.hits[id] = true
@@ -91,7 +91,7 @@ func (f *features) addHits(h Hits) tea.Cmd {
 }
 
 // nextHit moves to the next hit after row i in direction by, around the end.
-func (f *features) nextHit(i, by int) tea.Cmd {
+func (f *table) nextHit(i, by int) tea.Cmd {
 	n := len(f.shown)
 	for range n {
 		i = (i + by + n) % n
@@ -102,18 +102,18 @@ func (f *features) nextHit(i, by int) tea.Cmd {
 	return nil
 }
 
-func (f *features) toggleOnly() tea.Cmd {
+func (f *table) toggleOnly() tea.Cmd {
 	f.search.only = !f.search.only
 	return f.setOrder(f.order)
 }
 
-func (f *features) clearSearch() tea.Cmd {
+func (f *table) clearSearch() tea.Cmd {
 	f.search = searching{}
 	return f.setOrder(f.order)
 }
 
 // searchNote counts the hits.
-func (f *features) searchNote() string {
+func (f *table) searchNote() string {
 	switch {
 	case f.search.text == "":
 		return "tokens, labels, top examples"
@@ -127,7 +127,7 @@ func (f *features) searchNote() string {
 	return fmt.Sprintf("%d hits", len(f.search.hits))
 }
 
-func (f *features) searchStatus() string {
+func (f *table) searchStatus() string {
 	s := fmt.Sprintf("/%s  %s · n next · N previous", f.search.text, f.searchNote())
 	if f.search.only {
 		return s + " · only hits shown, f shows all"

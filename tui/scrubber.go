@@ -9,8 +9,8 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 )
 
-// phase is screen 5: one cursor over the whole fine-tune.
-type phase struct {
+// scrubber is screen 5: one cursor over the whole fine-tune.
+type scrubber struct {
 	deck
 	data    Phase
 	query   PhaseQuery
@@ -37,8 +37,8 @@ const playEvery = time.Second / 8
 // manyChanges is how many changed features are asked for.
 const manyChanges = 30
 
-func newPhase(e *env) *phase {
-	p := &phase{}
+func newPhase(e *env) *scrubber {
+	p := &scrubber{}
 	p.deck = deck{env: e, arrange: layoutPhase}
 	line := func(id, name, title string, get curve, fm func(float64) string, o func() []origin) panel {
 		return panel{id: id, name: name, title: func() string { return title }, note: func() string { return fm(p.value(get)) },
@@ -60,7 +60,7 @@ func newPhase(e *env) *phase {
 	return p
 }
 
-func (p *phase) title() (name, facts string) {
+func (p *scrubber) title() (name, facts string) {
 	if len(p.data.Steps) == 0 {
 		return "phase", ""
 	}
@@ -68,7 +68,7 @@ func (p *phase) title() (name, facts string) {
 	return "phase", facts
 }
 
-func (p *phase) enter() tea.Cmd {
+func (p *scrubber) enter() tea.Cmd {
 	var cmds []tea.Cmd
 	if len(p.data.Steps) == 0 && !p.load.busy {
 		cmds = append(cmds, p.ask())
@@ -80,7 +80,7 @@ func (p *phase) enter() tea.Cmd {
 }
 
 // ask asks for the geometry of the chosen module and k.
-func (p *phase) ask() tea.Cmd {
+func (p *scrubber) ask() tea.Cmd {
 	q, src := p.query, p.env.src
 	return p.load.now(p.env, func(req uint64) tea.Cmd {
 		return ask(p.env.ctx, src.Name, req, func(ctx context.Context) (Phase, error) { return src.Phase.Phase(ctx, q) })
@@ -88,7 +88,7 @@ func (p *phase) ask() tea.Cmd {
 }
 
 // askChanges asks for the features that differ most at the cursor.
-func (p *phase) askChanges() tea.Cmd {
+func (p *scrubber) askChanges() tea.Cmd {
 	if len(p.env.axes.Steps) == 0 {
 		return nil
 	}
@@ -100,7 +100,7 @@ func (p *phase) askChanges() tea.Cmd {
 	})
 }
 
-func (p *phase) apply(msg tea.Msg) tea.Cmd {
+func (p *scrubber) apply(msg tea.Msg) tea.Cmd {
 	switch m := msg.(type) {
 	case settledMsg:
 		return tea.Batch(p.load.settled(m), p.changesLoad.settled(m))
@@ -129,7 +129,7 @@ func (p *phase) apply(msg tea.Msg) tea.Cmd {
 }
 
 // place0 puts the cursor on the first turn, or else at the end, once.
-func (p *phase) place0() {
+func (p *scrubber) place0() {
 	steps := p.steps()
 	if p.placed || len(steps) == 0 {
 		return
@@ -145,7 +145,7 @@ func (p *phase) place0() {
 }
 
 // steps are the checkpoints that the cursor moves over.
-func (p *phase) steps() []int {
+func (p *scrubber) steps() []int {
 	if len(p.data.Steps) > 0 {
 		return p.data.Steps
 	}
@@ -153,16 +153,16 @@ func (p *phase) steps() []int {
 }
 
 // index is the checkpoint under the cursor.
-func (p *phase) index() int { return indexAt(p.steps(), p.env.step) }
+func (p *scrubber) index() int { return indexAt(p.steps(), p.env.step) }
 
 // value is a curve at the cursor.
-func (p *phase) value(get curve) float64 {
+func (p *scrubber) value(get curve) float64 {
 	ys, steps := get(&p.data)
 	return atStep(ys, steps, p.env.step)
 }
 
 // moveTo puts the cursor on checkpoint i.
-func (p *phase) moveTo(i int) tea.Cmd {
+func (p *scrubber) moveTo(i int) tea.Cmd {
 	steps := p.steps()
 	i = min(max(i, 0), len(steps)-1)
 	if steps[i] == p.env.step {
@@ -172,7 +172,7 @@ func (p *phase) moveTo(i int) tea.Cmd {
 	return p.askChanges()
 }
 
-func (p *phase) bindings() []group {
+func (p *scrubber) bindings() []group {
 	run := func() string {
 		if len(p.steps()) == 0 {
 			return "no run and no trajectory is open"
@@ -209,35 +209,35 @@ func (p *phase) bindings() []group {
 	}
 }
 
-func (p *phase) noEvents() string {
+func (p *scrubber) noEvents() string {
 	if len(p.data.Events) == 0 {
 		return "no event was found in this run"
 	}
 	return ""
 }
 
-func (p *phase) noChanges() string {
+func (p *scrubber) noChanges() string {
 	if len(p.changes) == 0 {
 		return "no trajectory is open"
 	}
 	return ""
 }
 
-func (p *phase) oneLambda() string {
+func (p *scrubber) oneLambda() string {
 	if len(p.env.axes.Lambdas) < 2 {
 		return "the trajectory has one λ only; agar phase --lambda adds more"
 	}
 	return ""
 }
 
-func (p *phase) oneK() string {
+func (p *scrubber) oneK() string {
 	if len(p.data.Ks) < 2 {
 		return "there is only one k"
 	}
 	return ""
 }
 
-func (p *phase) oneModule() string {
+func (p *scrubber) oneModule() string {
 	if len(p.data.Modules) < 2 {
 		return "the adapter has one module"
 	}
@@ -245,7 +245,7 @@ func (p *phase) oneModule() string {
 }
 
 // toEvent moves to the next event in direction by.
-func (p *phase) toEvent(by int) tea.Cmd {
+func (p *scrubber) toEvent(by int) tea.Cmd {
 	best, found := 0, false
 	for _, ev := range p.data.Events {
 		if d := (ev.Step - p.env.step) * by; d > 0 && (!found || d < (best-p.env.step)*by) {
@@ -258,31 +258,31 @@ func (p *phase) toEvent(by int) tea.Cmd {
 	return p.moveTo(indexAt(p.steps(), best))
 }
 
-func (p *phase) dialBy(by int) tea.Cmd {
+func (p *scrubber) dialBy(by int) tea.Cmd {
 	p.env.lambda = min(max(p.env.lambdaIndex()+by, 0), len(p.env.axes.Lambdas)-1)
 	return p.askChanges()
 }
 
-func (p *phase) nextK() tea.Cmd {
+func (p *scrubber) nextK() tea.Cmd {
 	i := slices.Index(p.data.Ks, p.query.K)
 	p.query.K = p.data.Ks[(i+1)%len(p.data.Ks)]
 	return p.ask()
 }
 
-func (p *phase) nextModule() tea.Cmd {
+func (p *scrubber) nextModule() tea.Cmd {
 	i := slices.Index(p.data.Modules, p.query.Module)
 	p.query.Module = p.data.Modules[(i+1)%len(p.data.Modules)]
 	return p.ask()
 }
 
-func (p *phase) selBy(by int) { p.sel = min(max(p.sel+by, 0), len(p.changes)-1) }
+func (p *scrubber) selBy(by int) { p.sel = min(max(p.sel+by, 0), len(p.changes)-1) }
 
-func (p *phase) openChange() tea.Cmd {
+func (p *scrubber) openChange() tea.Cmd {
 	p.env.feature = p.changes[p.sel].ID
 	return p.env.goTo(screenDetail)
 }
 
-func (p *phase) togglePlay() tea.Cmd {
+func (p *scrubber) togglePlay() tea.Cmd {
 	p.playing = !p.playing
 	p.gen++
 	if !p.playing {
@@ -296,7 +296,7 @@ func (p *phase) togglePlay() tea.Cmd {
 }
 
 // play moves on by a checkpoint and stops at the last.
-func (p *phase) play(m playMsg) tea.Cmd {
+func (p *scrubber) play(m playMsg) tea.Cmd {
 	if !p.playing || m.Gen != p.gen {
 		return nil
 	}
@@ -309,14 +309,14 @@ func (p *phase) play(m playMsg) tea.Cmd {
 }
 
 // escape stops playing.
-func (p *phase) escape() (tea.Cmd, bool) {
+func (p *scrubber) escape() (tea.Cmd, bool) {
 	was := p.playing
 	p.playing = false
 	return nil, was
 }
 
 // status describes the event at the cursor, else the newest note.
-func (p *phase) status() (string, bool) {
+func (p *scrubber) status() (string, bool) {
 	for _, ev := range p.data.Events {
 		if i := indexAt(p.steps(), ev.Step); i == p.index() {
 			return p.eventLine(ev), false
@@ -332,7 +332,7 @@ func (p *phase) status() (string, bool) {
 }
 
 // eventLine is an event in words.
-func (p *phase) eventLine(ev Event) string {
+func (p *scrubber) eventLine(ev Event) string {
 	s := fmt.Sprintf("%s %s at %d: %s", eventGlyph(ev.Kind), ev.Kind, ev.Step, p.statistic(ev))
 	if ev.Agreement != "" {
 		s += " · " + ev.Agreement
@@ -340,7 +340,7 @@ func (p *phase) eventLine(ev Event) string {
 	return s
 }
 
-func (p *phase) statistic(ev Event) string {
+func (p *scrubber) statistic(ev Event) string {
 	if ev.Kind != "turn" {
 		return num(ev.Statistic)
 	}

@@ -1,0 +1,212 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"agar/model/lora"
+	"agar/phase"
+)
+
+// phaseSource answers from a report, which it makes of a run when there is none.
+type phaseSource struct {
+	path string // of the report, or of the run
+	run  string // "" when there is a report
+
+	mu     sync.Mutex
+	report *phase.Report
+}
+
+// load is the report; the first call on a bare run analyses it.
+func (s *phaseSource) load(ctx context.Context) (*phase.Report, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.report != nil {
+		return s.report, nil
+	}
+	series, err := lora.OpenSeries(s.run)
+	if err != nil {
+		return nil, fmt.Errorf("tui: %w", err)
+	}
+	rep, err := phase.Analyse(ctx, series, phase.Options{NoHashes: true})
+	if err != nil {
+		return nil, fmt.Errorf("tui: %w", err)
+	}
+	s.report = rep
+	return rep, nil
+}
+
+// Phase is the report as the scrubber shows it.
+func (s *phaseSource) Phase(ctx context.Context, q PhaseQuery) (Phase, error) {
+	rep, err := s.load(ctx)
+	if err != nil {
+		return Phase{}, err
+	}
+	v := phaseView{rep: rep, p: Phase{Run: rep.Run, Source: s.path}}
+	if s.run != "" {
+		v.p.Source = s.path + " (computed on opening)"
+	}
+	v.choose(q)
+	v.events()
+	v.log()
+	v.rows()
+	v.notes()
+	return v.p, nil
+}
+
+// phaseView makes a Phase of a report.
+type phaseView struct {
+	rep *phase.Report
+	p   Phase
+}
+
+// choose fixes module and k: those asked for when the report has them, else those
+// of the strongest turn, else the first.
+func (v *phaseView) choose(q PhaseQuery) {
+	for _, m := range v.rep.Modules {
+		v.p.Modules = append(v.p.Modules, m.Name)
+	}
+	v.p.Ks = append(append(v.p.Ks, v.rep.Ks...), v.rep.DebiasedKs...)
+	slices.Sort(v.p.Ks)
+	v.p.Ks = slices.Compact(v.p.Ks)
+	module, k := "", 0
+	for _, ev := range v.rep.Events {
+		if ev.Kind == phase.KindTurn && module == "" {
+			module, k = ev.Module, ev.K
+		}
+	}
+	v.p.Module = pick(v.p.Modules, q.Module, module)
+	v.p.K = pick(v.p.Ks, q.K, k, shared(v.rep.Ks, v.rep.DebiasedKs))
+}
+
+// pick is the first of wishes that have holds, else the first of have.
+func pick[T comparable](have []T, wishes ...T) (v T) {
+	for _, w := range wishes {
+		if slices.Contains(have, w) {
+			return w
+		}
+	}
+	if len(have) > 0 {
+		return have[0]
+	}
+	return v
+}
+
+// shared is the first element of a that b has too, 0 when there is none.
+func shared(a, b []int) int {
+	for _, x := range a {
+		if slices.Contains(b, x) {
+			return x
+		}
+	}
+	return 0
+}
+
+func (v *phaseView) events() {
+	for _, e := range v.rep.Events {
+		v.p.Events = append(v.p.Events, Event{
+			Kind: e.Kind, Module: e.Module, Step: e.Step, Statistic: float64(e.Statistic), SE: float64(e.SE),
+			Lo: float64(e.Interval[0]), Hi: float64(e.Interval[1]), Agreement: agreement(e),
+		})
+	}
+	slices.SortStableFunc(v.p.Events, func(a, b Event) int { return a.Step - b.Step })
+}
+
+// agreement says which windows and modules show the event.
+func agreement(e phase.Event) string {
+	if e.Kind != phase.KindTurn || len(e.Agreement.Ks) == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("seen at k %s, %d of %d", intList(e.Agreement.Ks), len(e.Agreement.Ks), e.Agreement.OfKs)
+	if n := len(e.Agreement.Modules); n > 1 {
+		s += fmt.Sprintf(", in %d modules", n)
+	}
+	return s
+}
+
+// log takes the trainer's rows, or the checkpoints' where there are none.
+func (v *phaseView) log() {
+	for _, r := range v.rep.Log {
+		v.p.LogSteps = append(v.p.LogSteps, r.Step)
+		v.p.Loss = append(v.p.Loss, float64(r.Loss))
+		v.p.GradNorm = append(v.p.GradNorm, float64(r.GradNorm))
+	}
+	if len(v.rep.Log) > 0 {
+		return
+	}
+	for _, c := range v.rep.Checkpoints {
+		v.p.LogSteps = append(v.p.LogSteps, c.Step)
+		v.p.Loss = append(v.p.Loss, float64(c.Loss))
+		v.p.GradNorm = append(v.p.GradNorm, float64(c.GradNorm))
+	}
+}
+
+// rows takes the checkpoints of the module.
+func (v *phaseView) rows() {
+	for i := range v.rep.Checkpoints {
+		c := &v.rep.Checkpoints[i]
+		m := moduleOf(c, v.p.Module)
+		v.p.Steps = append(v.p.Steps, c.Step)
+		v.p.NormDelta = append(v.p.NormDelta, float64(m.NormDelta))
+		v.p.Turn = append(v.p.Turn, lookup(m.Turn, v.p.K))
+		est, ok := m.Debiased[v.p.K]
+		if !ok {
+			est = phase.Estimate{Value: phase.Missing(), SE: phase.Missing()}
+		}
+		v.p.Debiased = append(v.p.Debiased, float64(est.Value))
+		v.p.SE = append(v.p.SE, float64(est.SE))
+		v.p.PC1 = append(v.p.PC1, component(c, 0))
+		v.p.PC2 = append(v.p.PC2, component(c, 1))
+	}
+}
+
+func lookup(m map[int]phase.Number, k int) float64 {
+	if v, ok := m[k]; ok {
+		return float64(v)
+	}
+	return math.NaN()
+}
+
+func component(c *phase.CheckpointRow, i int) float64 {
+	if i >= len(c.PCA) {
+		return math.NaN()
+	}
+	return float64(c.PCA[i])
+}
+
+// moduleOf is a module's row at a checkpoint; a row of missing values when it has
+// none.
+func moduleOf(c *phase.CheckpointRow, name string) *phase.ModuleRow {
+	for i := range c.Modules {
+		if c.Modules[i].Name == name {
+			return &c.Modules[i]
+		}
+	}
+	if c.Combined != nil && name == phase.Combined {
+		return c.Combined
+	}
+	return &phase.ModuleRow{NormDelta: phase.Missing()}
+}
+
+func (v *phaseView) notes() {
+	v.p.Median = math.NaN()
+	for _, m := range v.rep.Modules {
+		if m.Name != v.p.Module {
+			continue
+		}
+		v.p.Median = float64(m.Noise.MedianDeg)
+		if m.Noise.Dominated {
+			v.p.Notes = append(v.p.Notes, fmt.Sprintf("noise-dominated: the median plain angle at k = %d is %s", m.Noise.K, degrees(v.p.Median)))
+		}
+	}
+	for i := range min(len(v.rep.PCA.Ratios), 2) {
+		v.p.Ratio[i] = float64(v.rep.PCA.Ratios[i])
+	}
+	if x := v.rep.PCA.PC2Extremum; x != nil {
+		v.p.Notes = append(v.p.Notes, fmt.Sprintf("PC2 turns round at %d; a featureless arc with these steps would at %d", x.Step, x.FeaturelessArc))
+	}
+	v.p.Notes = append(v.p.Notes, v.rep.Warnings...)
+}
