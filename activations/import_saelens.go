@@ -322,7 +322,9 @@ func (c *cached) closeFile() error {
 	if c.file == nil {
 		return nil
 	}
-	c.stream.Release()
+	if c.stream != nil {
+		c.stream.Release()
+	}
 	err := c.file.Close()
 	c.file, c.stream = nil, nil
 	return err
