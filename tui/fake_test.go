@@ -166,6 +166,7 @@ func (f *fake) Phase(_ context.Context, q PhaseQuery) (Phase, error) {
 	if p.K == 0 {
 		p.K = 20
 	}
+	p.TurnK, p.DebiasedK = p.K, max(p.K, 20)
 	if p.Module == "" {
 		p.Module = p.Modules[0]
 	}

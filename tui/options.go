@@ -11,6 +11,7 @@ import (
 // files. Empty means that there is none; the panels that would need it say so,
 // and name the command that makes it.
 type Workspace struct {
+	Name       string // in the header; "" = taken from the paths
 	Run        string // fine-tune: directory of checkpoint-N
 	Report     string // phase.arrow
 	Trajectory string // trajectory.arrow

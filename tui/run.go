@@ -138,6 +138,9 @@ func (a *App) openWorkspace(m jobDoneMsg) tea.Cmd {
 	}
 	req, ctx := a.env.request(), a.env.ctx
 	return func() tea.Msg {
+		if m.Workspace.Name == "" {
+			m.Workspace.Name = "built-in organism"
+		}
 		src, err := openWorkspace(ctx, m.Workspace)
 		return openedMsg{reply{Req: req, Err: err}, src}
 	}

@@ -185,11 +185,11 @@ func (p *scrubber) describeLine(name string, get curve, fm func(float64) string)
 
 func (p *scrubber) describeTurn() []string {
 	get := func(d *Phase) ([]float64, []int) { return d.Turn, d.Steps }
-	return p.describeLine(fmt.Sprintf("turn angle k=%d", p.data.K), get, degrees)()
+	return p.describeLine(fmt.Sprintf("turn angle k=%d", p.data.TurnK), get, degrees)()
 }
 
 func (p *scrubber) describeDebiased() []string {
-	out := []string{fmt.Sprintf("debiased turn angle k=%d at cursor: %s", p.data.K, p.debiasedNote())}
+	out := []string{fmt.Sprintf("debiased turn angle k=%d at cursor: %s", p.data.DebiasedK, p.debiasedNote())}
 	for i, s := range p.data.Steps {
 		out = append(out, fmt.Sprintf("debiased turn angle at %d: %s ± %s", s, degrees(at(p.data.Debiased, i)), degrees(at(p.data.SE, i))))
 	}

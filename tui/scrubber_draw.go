@@ -106,8 +106,8 @@ func (p *scrubber) eventList() string {
 	return strings.Join(parts, "   ")
 }
 
-func (p *scrubber) turnTitle(s string) string {
-	return fmt.Sprintf("%s k=%d", s, p.data.K)
+func turnTitle(s string, k int) string {
+	return fmt.Sprintf("%s k=%d", s, k)
 }
 
 func (p *scrubber) turnNote() string {
@@ -127,7 +127,7 @@ func (p *scrubber) drawTurn(g *cell.Grid, r cell.Rect, _ bool) {
 	if drawMissing(g, r, p.env.theme, &p.load) {
 		return
 	}
-	if p.notAtK(g, r, p.data.Turn) {
+	if p.notAtK(g, r, p.data.Turn, p.data.TurnK) {
 		return
 	}
 	c := p.chart([]series{{ys: p.data.Turn, style: p.env.theme.Series[1]}}, wholeDegrees)
@@ -140,7 +140,7 @@ func (p *scrubber) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
 	if drawMissing(g, r, p.env.theme, &p.load) {
 		return
 	}
-	if p.notAtK(g, r, p.data.Debiased) {
+	if p.notAtK(g, r, p.data.Debiased, p.data.DebiasedK) {
 		return
 	}
 	n := len(p.data.Debiased)
@@ -153,12 +153,12 @@ func (p *scrubber) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
 	c.draw(g, r, p.env)
 }
 
-// notAtK says that an angle has no value at this k.
-func (p *scrubber) notAtK(g *cell.Grid, r cell.Rect, ys []float64) bool {
+// notAtK says that an angle has no value at k.
+func (p *scrubber) notAtK(g *cell.Grid, r cell.Rect, ys []float64, k int) bool {
 	if _, ok := raster.Of(ys); ok {
 		return false
 	}
-	drawLines(g, r, cell.Wrap(fmt.Sprintf("no value at k = %d: not computed for it, or too few steps that move. K goes to the next of %s", p.data.K, intList(p.data.Ks)), r.W), p.env.theme.Dim)
+	drawLines(g, r, cell.Wrap(fmt.Sprintf("no value at k = %d: too few steps move that far. K goes on among %s", k, intList(p.data.Ks)), r.W), p.env.theme.Dim)
 	return true
 }
 

@@ -23,8 +23,8 @@ func (p *scrubber) normOrigin() []origin {
 
 func (p *scrubber) turnOrigin() []origin {
 	return []origin{
-		{fmt.Sprintf("turn angle θ, k = %d", p.data.K), "arccos(−cos(v_{t−k} − v_t, v_{t+k} − v_t)) in degrees: 0° is straight on, 90° a right angle. v_t is the adapter at step t; for rank above 1 the angle is that of increments of ΔW under the Frobenius product", "checkpoints k steps before and after; those that hardly moved are left out", p.data.Source},
-		{"debiased", "the same angle from sums over pairs of increments far enough apart that noise drops out; missing where no signal is left", "pairs of increments within the window", p.data.Source},
+		{fmt.Sprintf("turn angle θ, k = %d", p.data.TurnK), "arccos(−cos(v_{t−k} − v_t, v_{t+k} − v_t)) in degrees: 0° is straight on, 90° a right angle. v_t is the adapter at step t; for rank above 1 the angle is that of increments of ΔW under the Frobenius product", "checkpoints k steps before and after; those that hardly moved are left out", p.data.Source},
+		{fmt.Sprintf("debiased, k = %d", p.data.DebiasedK), "the same angle from sums over pairs of increments far enough apart that noise drops out; missing where no signal is left", "pairs of increments within the window", p.data.Source},
 		{"±, band", "one standard error of the debiased angle", "", p.data.Source},
 	}
 }

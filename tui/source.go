@@ -165,8 +165,11 @@ type Phase struct {
 	Run     string
 	Module  string
 	Modules []string
-	K       int
-	Ks      []int
+	K       int   // as chosen
+	Ks      []int // to choose from
+	// TurnK and DebiasedK are the windows nearest to K that each angle was
+	// computed for.
+	TurnK, DebiasedK int
 	Steps   []int
 
 	LogSteps       []int // steps of the trainer's log rows

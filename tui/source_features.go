@@ -29,6 +29,8 @@ type featureSource struct {
 	traj *trajectory // nil = none
 	over string
 
+	words func() bool // whether tokens are words, to be joined with blanks
+
 	mu     sync.RWMutex // held for reading while the index is in use
 	index  *features.Index
 	closed bool
@@ -44,7 +46,31 @@ func newFeatureSource(x *features.Index, dir string, traj *trajectory) *featureS
 	if n := x.Content().LeftOut.Special + x.Content().LeftOut.Norm; n > 0 {
 		over += fmt.Sprintf(" (%s special tokens and norm outliers left out)", count(n))
 	}
-	return &featureSource{dir: dir, traj: traj, over: over, index: x}
+	s := &featureSource{dir: dir, traj: traj, over: over, index: x}
+	s.words = sync.OnceValue(func() bool { return wordTokens(x) })
+	return s
+}
+
+// wordTokens reports whether the tokens of the index are words without the blanks
+// between them, as those of word-level tokenizers are: no token of the examples of
+// the first features begins with a blank.
+func wordTokens(x *features.Index) bool {
+	seen := 0
+	for i := 0; i < x.Len() && seen < 64; i++ {
+		examples, err := x.Examples(i)
+		if err != nil {
+			return false
+		}
+		for _, e := range examples {
+			seen++
+			for _, t := range e.Tokens {
+				if strings.HasPrefix(t, " ") {
+					return false
+				}
+			}
+		}
+	}
+	return seen > 0
 }
 
 // close waits for those who read and closes the index.
@@ -233,7 +259,7 @@ func (s *featureSource) Examples(_ context.Context, id int, kind string, n int) 
 		}
 		for i := range all {
 			if all[i].Kind == kind && len(out) < n {
-				out = append(out, exampleOf(&all[i]))
+				out = append(out, exampleOf(&all[i], s.words()))
 			}
 		}
 		return nil
@@ -241,10 +267,13 @@ func (s *featureSource) Examples(_ context.Context, id int, kind string, n int) 
 	return out, err
 }
 
-func exampleOf(e *features.Example) Example {
+func exampleOf(e *features.Example, words bool) Example {
 	out := Example{Doc: int(e.Doc), Window: int(e.Window), Pos: int(e.Pos), Tokens: e.Tokens, Peak: int(e.Pos - e.Start), Max: float64(e.Max)}
-	for _, a := range e.Acts {
+	for i, a := range e.Acts {
 		out.Acts = append(out.Acts, float64(a))
+		if words && i > 0 && strings.Trim(out.Tokens[i], ".,?!;:") != "" {
+			out.Tokens[i] = " " + out.Tokens[i]
+		}
 	}
 	return out
 }

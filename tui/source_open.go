@@ -26,7 +26,9 @@ func openPaths(ctx context.Context, paths []string) (*Sources, error) {
 // geometry of a run without a report is computed when it is asked for.
 func openWorkspace(_ context.Context, w Workspace) (*Sources, error) {
 	s := emptySources()
-	s.Name = w.name()
+	if s.Name = w.Name; s.Name == "" {
+		s.Name = w.name()
+	}
 	o := opener{w: w, src: s, notes: map[string]string{}}
 	for _, step := range []func() error{o.phase, o.trajectory, o.features, o.sae, o.capture} {
 		if err := step(); err != nil {

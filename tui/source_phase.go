@@ -80,6 +80,7 @@ func (v *phaseView) choose(q PhaseQuery) {
 	}
 	v.p.Module = pick(v.p.Modules, q.Module, module)
 	v.p.K = pick(v.p.Ks, q.K, k, shared(v.rep.Ks, v.rep.DebiasedKs))
+	v.p.TurnK, v.p.DebiasedK = nearest(v.rep.Ks, v.p.K), nearest(v.rep.DebiasedKs, v.p.K)
 }
 
 // pick is the first of wishes that have holds, else the first of have.
@@ -93,6 +94,14 @@ func pick[T comparable](have []T, wishes ...T) (v T) {
 		return have[0]
 	}
 	return v
+}
+
+// nearest is the element of v nearest to k, 0 when v is empty.
+func nearest(v []int, k int) int {
+	if len(v) == 0 {
+		return 0
+	}
+	return slices.MinFunc(v, func(a, b int) int { return max(a-k, k-a) - max(b-k, k-b) })
 }
 
 // shared is the first element of a that b has too, 0 when there is none.
@@ -151,8 +160,8 @@ func (v *phaseView) rows() {
 		m := moduleOf(c, v.p.Module)
 		v.p.Steps = append(v.p.Steps, c.Step)
 		v.p.NormDelta = append(v.p.NormDelta, float64(m.NormDelta))
-		v.p.Turn = append(v.p.Turn, lookup(m.Turn, v.p.K))
-		est, ok := m.Debiased[v.p.K]
+		v.p.Turn = append(v.p.Turn, lookup(m.Turn, v.p.TurnK))
+		est, ok := m.Debiased[v.p.DebiasedK]
 		if !ok {
 			est = phase.Estimate{Value: phase.Missing(), SE: phase.Missing()}
 		}
