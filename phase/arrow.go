@@ -137,7 +137,7 @@ func writeArrow(path string, schema *arrow.Schema, fill func(*array.RecordBuilde
 	rec := b.NewRecord()
 	defer rec.Release()
 	var buf tape
-	w, err := ipc.NewFileWriter(&buf, ipc.WithSchema(schema))
+	w, err := ipc.NewFileWriter(&buf, ipc.WithSchema(schema), ipc.WithZstd())
 	if err == nil {
 		err = errors.Join(w.Write(rec), w.Close())
 	}

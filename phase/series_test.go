@@ -143,3 +143,12 @@ func exampleRun(run string) error {
 	}
 	return nil
 }
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -51,20 +51,20 @@ def loss(v):
         ts, c, m = cosines(v, k)
         index = {s: i for i, s in enumerate(ts)}
         for s, want in RAW[k].items():
-            total = total + (c[index[s]] - want) ** 2
+            total = total + 10 * (c[index[s]] - want) ** 2
         kept = m >= TAU
         others = torch.tensor([s != 190 for s in ts]) & kept
         total = total + torch.relu(c[others] - (RAW[k][190] - 0.015)).pow(2).sum()
         if k in MEDIAN:
             rest = torch.tensor([s not in RAW[k] for s in ts]) & kept
-            total = total + (c[rest] - MEDIAN[k]).pow(2).mean()
+            total = total + 5 * (c[rest] - MEDIAN[k]).pow(2).mean() + 0.1 * (c[rest] - MEDIAN[k]).abs().mean()
             over = torch.tensor([s <= LAST[k] for s in ts])
             total = total + ((torch.relu(1.02 * TAU - m[over]).pow(2).sum() + torch.relu(m[~over] - 0.98 * TAU).pow(2).sum()) / TAU**2)
     for k, table in NORMALISED.items():
         ts, c, _ = cosines(unit, k)
         index = {s: i for i, s in enumerate(ts)}
         for s, want in table.items():
-            total = total + (c[index[s]] - want) ** 2
+            total = total + 10 * (c[index[s]] - want) ** 2
     for s, want in NORM.items():
         total = total + (v[AT[s]].norm() / want - 1) ** 2
     return total
@@ -89,8 +89,8 @@ def path():
 
 
 optimiser = torch.optim.Adam([moves], lr=0.02)
-schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.999)
-for i in range(5000):
+schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.9993)
+for i in range(8000):
     optimiser.zero_grad()
     x = loss(path())
     x.backward()
