@@ -27,7 +27,6 @@ type App struct {
 	input   *input     // where typing goes; nil = nowhere
 	hint    string     // a line for the user until the next key
 	job     *job       // what runs beside the screen; nil = nothing
-	open    func(context.Context, Workspace) (*Sources, error)
 	quit    bool
 }
 

@@ -18,46 +18,52 @@ const maxEntries = 256
 // expected is what a path can be.
 const expected = "expected a fine-tune (checkpoint-N), phase.arrow, trajectory.arrow, a feature index or capture (manifest.json), or an SAE (cfg.json)"
 
-// classify adds what paths hold to a workspace. Each is told by its content.
-func classify(paths []string) (Workspace, error) {
-	var w Workspace
+// classifier tells paths by their content. Tables that had to be read for it are
+// kept.
+type classifier struct {
+	w    Workspace
+	read map[string]any // *phase.Report, *phase.Trajectory by path
+}
+
+// classify adds what paths hold to the workspace.
+func (c *classifier) classify(paths []string) error {
 	for _, p := range paths {
-		found, err := w.add(p)
+		found, err := c.add(p)
 		if err == nil && !found {
-			found, err = w.addEntries(p)
+			found, err = c.addEntries(p)
 		}
 		if err != nil {
-			return w, err
+			return err
 		}
 		if !found {
-			return w, fmt.Errorf("tui: %s: found %s, %s", p, contents(p), expected)
+			return fmt.Errorf("tui: %s: found %s, %s", p, contents(p), expected)
 		}
 	}
-	return w, nil
+	return nil
 }
 
 // add puts path into its place; found is false when it is none of the known
 // things.
-func (w *Workspace) add(path string) (found bool, err error) {
+func (c *classifier) add(path string) (found bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return false, fmt.Errorf("tui: %w", err)
 	}
 	if !info.IsDir() {
-		return w.addFile(path)
+		return c.addFile(path)
 	}
 	switch {
 	case exists(path, manifest.Name):
-		return true, w.addManifest(path)
+		return true, c.addManifest(path)
 	case exists(path, "cfg.json"):
-		return true, w.set(kindSAE, path)
+		return true, c.w.set(kindSAE, path)
 	case hasCheckpoints(path):
-		if err := w.set(kindRun, path); err != nil {
+		if err := c.w.set(kindRun, path); err != nil {
 			return true, err
 		}
 		for _, name := range []string{"phase.arrow", "trajectory.arrow"} {
 			if exists(path, name) {
-				if _, err := w.addFile(filepath.Join(path, name)); err != nil {
+				if _, err := c.addFile(filepath.Join(path, name)); err != nil {
 					return true, err
 				}
 			}
@@ -68,7 +74,7 @@ func (w *Workspace) add(path string) (found bool, err error) {
 }
 
 // addManifest takes a directory by the format in its manifest.
-func (w *Workspace) addManifest(dir string) error {
+func (c *classifier) addManifest(dir string) error {
 	m, err := manifest.Read(dir, "")
 	if err != nil {
 		return fmt.Errorf("tui: %s: %w", dir, err)
@@ -76,29 +82,32 @@ func (w *Workspace) addManifest(dir string) error {
 	for _, f := range []struct{ format, kind string }{{manifest.Capture, kindCapture}, {manifest.Features, kindFeatures}} {
 		name, _, _ := strings.Cut(f.format, "/")
 		if strings.HasPrefix(m.Format, name+"/") {
-			return w.set(f.kind, dir)
+			return c.w.set(f.kind, dir)
 		}
 	}
 	return fmt.Errorf("tui: %s: found format %q in %s, expected %s or %s", dir, m.Format, manifest.Name, manifest.Capture, manifest.Features)
 }
 
 // addFile takes an Arrow file by its schema.
-func (w *Workspace) addFile(path string) (bool, error) {
-	_, err := phase.ReadReport(path)
+func (c *classifier) addFile(path string) (bool, error) {
+	rep, err := phase.ReadReport(path)
 	if err == nil {
-		return true, w.set(kindReport, path)
+		c.read[path] = rep
+		return true, c.w.set(kindReport, path)
 	}
 	if !errors.Is(err, phase.ErrFormat) {
 		return false, fmt.Errorf("tui: %w", err)
 	}
-	if isTrajectory(path) {
-		return true, w.set(kindTrajectory, path)
+	t, err := phase.ReadTrajectory(path)
+	if err == nil {
+		c.read[path] = t
+		return true, c.w.set(kindTrajectory, path)
 	}
 	return false, nil
 }
 
 // addEntries takes every known thing that lies directly in dir.
-func (w *Workspace) addEntries(dir string) (found bool, err error) {
+func (c *classifier) addEntries(dir string) (found bool, err error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return false, fmt.Errorf("tui: %w", err)
@@ -112,7 +121,7 @@ func (w *Workspace) addEntries(dir string) (found bool, err error) {
 		if !e.IsDir() && filepath.Ext(e.Name()) != ".arrow" || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		one, err := w.add(filepath.Join(dir, e.Name()))
+		one, err := c.add(filepath.Join(dir, e.Name()))
 		if err != nil {
 			return true, err
 		}

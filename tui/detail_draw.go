@@ -183,7 +183,7 @@ func (d *detail) traceNote() string {
 	switch {
 	case d.trace.Onset < 0:
 		return s
-	case d.trace.Rising:
+	case d.trace.Delta > 0:
 		return fmt.Sprintf("%s · ▲ rises %d", s, d.trace.Onset)
 	}
 	return fmt.Sprintf("%s · ▼ falls %d", s, d.trace.Onset)

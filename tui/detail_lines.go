@@ -35,7 +35,7 @@ func (d *detail) traceOrigin() []origin {
 	return []origin{
 		{"mean", "mean activation of the feature at the checkpoint and λ; " + how, "all tokens that are followed: " + orNone(ax.On), orMissing(ax.Source)},
 		{"density", "share of those tokens on which it is active", "the same tokens", orMissing(ax.Source)},
-		{"▲ ▼", "first checkpoint at which the mean has gone half of its largest change from the first checkpoint", "checkpoints of the run", orMissing(ax.Source)},
+		{"▲ ▼", emergenceIs, "checkpoints of the run", orMissing(ax.Source)},
 	}
 }
 

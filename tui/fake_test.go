@@ -65,8 +65,7 @@ func (f *fake) row(id int) Row {
 		r.Density, r.Max, r.Mean = 0, 0, 0
 	}
 	tr, _ := f.Trace(context.Background(), id, 1)
-	r.Trend, r.Onset, r.Rising = tr.Mean, tr.Onset, tr.Rising
-	r.Delta = tr.Mean[len(tr.Mean)-1] - tr.Mean[0]
+	r.Trend, r.Onset, r.Delta = tr.Mean, tr.Onset, tr.Delta
 	for i := range 4 {
 		r.Tokens = append(r.Tokens, fakeTokens[(id*3+i*5)%len(fakeTokens)])
 	}
@@ -211,8 +210,9 @@ func (f *fake) Trace(_ context.Context, id, lambda int) (Trace, error) {
 		t.Mean = append(t.Mean, f.mean(id, i, lambda))
 		t.Density = append(t.Density, min(f.mean(id, i, lambda)/5, 1))
 	}
+	t.Delta = t.Mean[len(t.Mean)-1] - t.Mean[0]
 	if f.rising(id) && lambda > 0 {
-		t.Onset, t.Rising = 190, true
+		t.Onset = 190
 	}
 	return t, nil
 }
@@ -220,11 +220,11 @@ func (f *fake) Trace(_ context.Context, id, lambda int) (Trace, error) {
 func (f *fake) Changes(_ context.Context, step, lambda, n int) ([]Change, error) {
 	var out []Change
 	for id := range f.n {
-		c := Change{ID: id, First: f.mean(id, 0, lambda), Now: f.mean(id, step, lambda), Label: strings.Join(trimmed(f.row(id).Tokens), " ")}
+		c := Change{ID: id, Base: f.mean(id, 0, lambda), Now: f.mean(id, step, lambda), Label: strings.Join(trimmed(f.row(id).Tokens), " ")}
 		out = append(out, c)
 	}
 	slices.SortStableFunc(out, func(a, b Change) int {
-		return cmp.Compare(math.Abs(b.Now-b.First), math.Abs(a.Now-a.First))
+		return cmp.Compare(math.Abs(b.Now-b.Base), math.Abs(a.Now-a.Base))
 	})
 	return out[:min(n, len(out))], nil
 }

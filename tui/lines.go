@@ -22,7 +22,7 @@ func printLines(ctx context.Context, a *App, o Options) error {
 		if err != nil {
 			return err
 		}
-		src, err := openWorkspace(ctx, ws)
+		src, err := openWorkspace(ws)
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	var src *Sources
 	if o.Demo == nil || len(o.Paths) > 0 {
-		if src, err = openPaths(ctx, o.Paths); err != nil {
+		if src, err = openPaths(o.Paths); err != nil {
 			return err
 		}
 		defer src.close()
@@ -136,12 +136,12 @@ func (a *App) openWorkspace(m jobDoneMsg) tea.Cmd {
 		a.hint = "the job failed: " + m.Err.Error()
 		return nil
 	}
-	req, ctx := a.env.request(), a.env.ctx
+	req := a.env.request()
 	return func() tea.Msg {
 		if m.Workspace.Name == "" {
 			m.Workspace.Name = "built-in organism"
 		}
-		src, err := openWorkspace(ctx, m.Workspace)
+		src, err := openWorkspace(m.Workspace)
 		return openedMsg{reply{Req: req, Err: err}, src}
 	}
 }

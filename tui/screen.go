@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"agar/tui/cell"
@@ -87,11 +86,7 @@ func (e *env) dialOne() {
 		return
 	}
 	e.dialled = true
-	for i, l := range e.axes.Lambdas {
-		if math.Abs(l-1) < math.Abs(e.axes.Lambdas[e.lambdaIndex()]-1) {
-			e.lambda = i
-		}
-	}
+	e.lambda = nearestOne(e.axes.Lambdas)
 }
 
 // axisStep is the index on the trajectory's axis of the last checkpoint at or

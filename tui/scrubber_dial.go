@@ -210,7 +210,7 @@ func (p *scrubber) describeChanges() []string {
 	}
 	var out []string
 	for _, c := range p.changes {
-		out = append(out, fmt.Sprintf("feature %d: mean %s → %s %s", c.ID, num(c.First), num(c.Now), c.Label))
+		out = append(out, fmt.Sprintf("feature %d: mean %s → %s %s", c.ID, num(c.Base), num(c.Now), c.Label))
 	}
 	return out
 }

@@ -218,7 +218,7 @@ func (p *scrubber) changesNote() string {
 	if len(p.env.axes.Steps) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("mean at first → %d", p.env.axes.Steps[p.env.axisStep()])
+	return fmt.Sprintf("mean: base → step %d", p.env.axes.Steps[p.env.axisStep()])
 }
 
 func (p *scrubber) drawChanges(g *cell.Grid, r cell.Rect, focused bool) {
@@ -232,7 +232,7 @@ func (p *scrubber) drawChanges(g *cell.Grid, r cell.Rect, focused bool) {
 	}
 	top := 0.
 	for _, c := range p.changes {
-		top = max(top, math.Abs(c.Now-c.First))
+		top = max(top, math.Abs(c.Now-c.Base))
 	}
 	from := max(min(p.sel-r.H+1, len(p.changes)-r.H), 0)
 	for i := from; i < len(p.changes) && i-from < r.H; i++ {
@@ -245,7 +245,7 @@ func (p *scrubber) drawChanges(g *cell.Grid, r cell.Rect, focused bool) {
 
 func (p *scrubber) drawChange(g *cell.Grid, r cell.Rect, i int, top float64, focused bool) {
 	t, c := p.env.theme, p.changes[i]
-	delta := c.Now - c.First
+	delta := c.Now - c.Base
 	row := r
 	mark, r := r.Left(2)
 	if i == p.sel {
@@ -259,7 +259,7 @@ func (p *scrubber) drawChange(g *cell.Grid, r cell.Rect, i int, top float64, foc
 	g.Text(id, fmt.Sprintf("#%d", c.ID), t.FG)
 	glyph, r := r.Left(2)
 	g.Text(glyph, arrow, signStyle(delta, t))
-	values := num(c.First) + " → " + cell.PadLeft(num(c.Now), 5)
+	values := num(c.Base) + " → " + cell.PadLeft(num(c.Now), 5)
 	barW := min(max(r.W-cell.Width(values)-14, 0), 16)
 	label, r := r.Left(r.W - cell.Width(values) - barW - 2)
 	g.Text(label, c.Label, t.FG)

@@ -35,7 +35,7 @@ func (p *scrubber) pcaOrigin() []origin {
 
 func (p *scrubber) changesOrigin() []origin {
 	ax := &p.env.axes
-	return []origin{{"change", "mean activation at the cursor's checkpoint and the λ of the dial against the first checkpoint's at the same λ; sorted by the size of the difference", "all tokens that are followed: " + orNone(ax.On), orMissing(ax.Source)}}
+	return []origin{{"change", "mean activation at the cursor's checkpoint and the λ of the dial against the base model's on the same tokens; sorted by the size of the difference", "all tokens that are followed: " + orNone(ax.On), orMissing(ax.Source)}}
 }
 
 func (p *scrubber) dialOrigin() []origin {

@@ -34,8 +34,8 @@ type TrajectorySource interface {
 	Axes(ctx context.Context) (Axes, error)
 	// Trace is one feature over the checkpoints at a λ given by its index.
 	Trace(ctx context.Context, id, lambda int) (Trace, error)
-	// Changes returns the n features whose mean differs most from the first
-	// checkpoint's, at a checkpoint and λ given by their indices.
+	// Changes returns the n features whose mean differs most from the base
+	// model's, at a checkpoint and λ given by their indices.
 	Changes(ctx context.Context, step, lambda, n int) ([]Change, error)
 }
 
@@ -106,9 +106,8 @@ type Order struct {
 type Row struct {
 	ID                 int
 	Density, Max, Mean float64
-	Delta              float64   // mean at the last checkpoint − at the first
-	Onset              int       // step at which half of the change is reached, −1 = none
-	Rising             bool      // sign of the change that Onset refers to
+	Delta              float64   // mean at the last checkpoint − the base model's
+	Onset              int       // step from which on half of that is reached, −1 = none
 	Trend              []float64 // mean by checkpoint
 	Tokens             []string  // most promoted tokens
 	Label              string
@@ -170,7 +169,7 @@ type Phase struct {
 	// TurnK and DebiasedK are the windows nearest to K that each angle was
 	// computed for.
 	TurnK, DebiasedK int
-	Steps   []int
+	Steps            []int
 
 	LogSteps       []int // steps of the trainer's log rows
 	Loss, GradNorm []float64
@@ -216,15 +215,15 @@ func (a *Axes) At(step, lambda int) int { return step*len(a.Lambdas) + lambda }
 type Trace struct {
 	ID            int
 	Mean, Density []float64
-	Onset         int // step, −1 = none
-	Rising        bool
+	Delta         float64 // mean at the last checkpoint − the base model's
+	Onset         int     // step from which on half of that is reached, −1 = none
 }
 
-// Change is a feature at the cursor compared with the first checkpoint.
+// Change is a feature at the cursor compared with the base model.
 type Change struct {
-	ID         int
-	First, Now float64
-	Label      string
+	ID        int
+	Base, Now float64 // mean activation
+	Label     string
 }
 
 // close releases what is open.

@@ -130,7 +130,7 @@ func (s *featureSource) column(x *features.Index, q Query) func(id uint32) float
 	case q.Sort == ColMean:
 		return of(x.Mean())
 	case q.Sort == ColDelta && s.traj != nil:
-		return of(s.traj.movement(q.Lambda).delta)
+		return of(s.traj.movement(q.Lambda).change)
 	case q.Sort == ColOnset && s.traj != nil:
 		m := s.traj.movement(q.Lambda)
 		return func(id uint32) float32 {
@@ -189,8 +189,8 @@ func (s *featureSource) row(f *features.Feature) Row {
 	}
 	lambda := s.traj.reference()
 	m := s.traj.movement(lambda)
-	r.Delta, r.Onset, r.Rising = float64(m.delta[f.ID]), int(m.onset[f.ID]), m.rising[f.ID]
-	r.Trend = s.traj.series(s.traj.mean, f.ID, lambda)
+	r.Delta, r.Onset = float64(m.change[f.ID]), int(m.onset[f.ID])
+	r.Trend = s.traj.series(s.traj.Mean, f.ID, lambda)
 	return r
 }
 

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,22 +13,25 @@ import (
 )
 
 // openPaths opens what paths hold.
-func openPaths(ctx context.Context, paths []string) (*Sources, error) {
-	w, err := classify(paths)
-	if err != nil {
+func openPaths(paths []string) (*Sources, error) {
+	c := classifier{read: map[string]any{}}
+	if err := c.classify(paths); err != nil {
 		return nil, err
 	}
-	return openWorkspace(ctx, w)
+	return c.open()
 }
 
 // openWorkspace opens all that w names. It reads tables, not weights; the
 // geometry of a run without a report is computed when it is asked for.
-func openWorkspace(_ context.Context, w Workspace) (*Sources, error) {
-	s := emptySources()
+func openWorkspace(w Workspace) (*Sources, error) { return (&classifier{w: w}).open() }
+
+// open opens all that was found.
+func (c *classifier) open() (*Sources, error) {
+	w, s := c.w, emptySources()
 	if s.Name = w.Name; s.Name == "" {
 		s.Name = w.name()
 	}
-	o := opener{w: w, src: s, notes: map[string]string{}}
+	o := opener{w: w, read: c.read, src: s, notes: map[string]string{}}
 	for _, step := range []func() error{o.phase, o.trajectory, o.features, o.sae, o.capture} {
 		if err := step(); err != nil {
 			s.close()
@@ -65,6 +67,7 @@ func (w *Workspace) name() string {
 // opener opens a workspace part by part.
 type opener struct {
 	w     Workspace
+	read  map[string]any // tables that are in memory already
 	src   *Sources
 	traj  *trajectory
 	notes map[string]string
@@ -73,9 +76,12 @@ type opener struct {
 func (o *opener) phase() error {
 	switch {
 	case o.w.Report != "":
-		rep, err := phase.ReadReport(o.w.Report)
-		if err != nil {
-			return fmt.Errorf("tui: %w", err)
+		rep, ok := o.read[o.w.Report].(*phase.Report)
+		if !ok {
+			var err error
+			if rep, err = phase.ReadReport(o.w.Report); err != nil {
+				return fmt.Errorf("tui: %w", err)
+			}
 		}
 		o.notes[kindReport] = fmt.Sprintf("%d checkpoints, %d events", len(rep.Checkpoints), len(rep.Events))
 		o.src.Phase = &phaseSource{path: o.w.Report, report: rep}
@@ -151,4 +157,18 @@ func (o *opener) capture() error {
 	return nil
 }
 
-func (o *opener) trajectory() error { return nil }
+func (o *opener) trajectory() error {
+	if o.w.Trajectory == "" {
+		return nil
+	}
+	t, ok := o.read[o.w.Trajectory].(*phase.Trajectory)
+	if !ok {
+		var err error
+		if t, err = phase.ReadTrajectory(o.w.Trajectory); err != nil {
+			return fmt.Errorf("tui: %w", err)
+		}
+	}
+	o.traj = newTrajectory(t, o.w.Trajectory)
+	o.notes[kindTrajectory] = fmt.Sprintf("%d checkpoints × %d λ × %s features", len(t.Steps), len(t.Lambdas), count(t.DSAE))
+	return nil
+}

@@ -22,12 +22,12 @@ func (s *trajectorySource) Trace(_ context.Context, id, lambda int) (Trace, erro
 	}
 	m := s.t.movement(lambda)
 	return Trace{
-		ID: id, Mean: s.t.series(s.t.mean, id, lambda), Density: s.t.series(s.t.density, id, lambda),
-		Onset: int(m.onset[id]), Rising: m.rising[id],
+		ID: id, Mean: s.t.series(s.t.Mean, id, lambda), Density: s.t.series(s.t.Density, id, lambda),
+		Delta: float64(m.change[id]), Onset: int(m.onset[id]),
 	}, nil
 }
 
-// Changes are the features that differ most from the first checkpoint.
+// Changes are the features that differ most from the base model.
 func (s *trajectorySource) Changes(_ context.Context, step, lambda, n int) ([]Change, error) {
 	if err := s.check(0, step, lambda); err != nil {
 		return nil, err
@@ -48,6 +48,3 @@ func (s *trajectorySource) check(id, step, lambda int) error {
 	}
 	return nil
 }
-
-// isTrajectory tells a trajectory file.
-func isTrajectory(string) bool { return false }

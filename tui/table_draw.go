@@ -198,7 +198,7 @@ func (row *Row) onset() string {
 		return noValue
 	case row.Onset < 0:
 		return "·"
-	case row.Rising:
+	case row.Delta > 0:
 		return "▲" + stepName(row.Onset)
 	}
 	return "▼" + stepName(row.Onset)

@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// emergenceIs defines the onset of a feature.
+const emergenceIs = "first checkpoint from which on the mean stays on the far side of the middle between the base's and the last checkpoint's; ▲ rises, ▼ falls, · changes by less than a tenth of its own largest mean"
+
 func (f *table) tableOrigin() []origin {
 	lam := "λ as dialled"
 	if n := len(f.env.axes.Lambdas); n > 0 {
@@ -14,8 +17,8 @@ func (f *table) tableOrigin() []origin {
 	return []origin{
 		{"density", "share of tokens on which the feature is active", f.order.Over, src},
 		{"max, mean", "largest activation; mean over the tokens on which it is active", f.order.Over, src},
-		{"Δ train", "mean activation over all tokens at the last checkpoint − at the first, " + lam, "the tokens that the trajectory follows", orMissing(traj)},
-		{"onset", "first checkpoint at which the mean has gone half of its largest change from the first checkpoint; ▲ rises, ▼ falls, · changes by less than a tenth of its own largest mean", "checkpoints of the run", orMissing(traj)},
+		{"Δ train", "mean activation over all tokens at the last checkpoint − that of the base model, " + lam, "the tokens that the trajectory follows", orMissing(traj)},
+		{"onset", emergenceIs, "checkpoints of the run", orMissing(traj)},
 		{"trend", "mean activation by checkpoint, each row on its own scale", "checkpoints of the run", orMissing(traj)},
 		{"top tokens", "tokens whose logits the decoder row raises most, W_U·d without the final norm", "the vocabulary", src},
 		{"† dead", "features that were active on no token", f.order.Over, src},
@@ -60,7 +63,7 @@ func onsetWords(r *Row) string {
 	switch {
 	case r.Onset < 0:
 		return "none"
-	case r.Rising:
+	case r.Delta > 0:
 		return "rises at " + stepName(r.Onset)
 	}
 	return "falls at " + stepName(r.Onset)

@@ -1,16 +1,20 @@
 package tui
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"sync"
+
+	"agar/phase"
 )
 
 // trajectory is every feature at every checkpoint and λ, with what the feature
 // table derives of it.
 type trajectory struct {
-	axes          Axes
-	mean, density []float32 // [step][λ][feature]
+	*phase.Trajectory
+	axes Axes
 
 	mu      sync.Mutex
 	derived map[int]*movement // by λ
@@ -18,22 +22,35 @@ type trajectory struct {
 
 // movement is how far each feature moved at one λ.
 type movement struct {
-	delta  []float32 // mean at the last checkpoint − at the first
-	onset  []int32   // step, −1 = none
-	rising []bool
+	change []float32 // mean at the last checkpoint − the base's
+	onset  []int32   // step of emergence, −1 = none
 }
 
-// at is the features of a checkpoint and λ.
-func (t *trajectory) at(v []float32, step, lambda int) []float32 {
-	i := t.axes.At(step, lambda) * t.axes.Features
-	return v[i : i+t.axes.Features]
+// still is the share of a feature's largest mean below which its change counts as
+// none.
+const still = .1
+
+func newTrajectory(t *phase.Trajectory, path string) *trajectory {
+	on := fmt.Sprintf("%s tokens of %s", count(t.Tokens), onWords[t.On])
+	if t.LeftOut > 0 {
+		on += fmt.Sprintf(" (%s left out for the length of their activation)", count(t.LeftOut))
+	}
+	return &trajectory{Trajectory: t, axes: Axes{
+		SAE: t.SAE, Hook: t.Hook, On: on, Steps: t.Steps, Lambdas: t.Lambdas, Features: t.DSAE,
+		L0: t.L0, EV: t.EV, DeltaCE: t.DeltaCE, Seen: t.ChangeSeen, ClosedForm: t.ClosedForm, Source: path,
+	}}
+}
+
+// onWords are what features are followed on.
+var onWords = map[string]string{
+	phase.OnAnswers: "fixed answers", phase.OnText: "fixed text", phase.OnOwn: "the model's own answers",
 }
 
 // series is one feature over the checkpoints.
 func (t *trajectory) series(v []float32, id, lambda int) []float64 {
-	out := make([]float64, len(t.axes.Steps))
+	out := make([]float64, len(t.Steps))
 	for s := range out {
-		out[s] = float64(t.at(v, s, lambda)[id])
+		out[s] = float64(v[t.axes.At(s, lambda)*t.DSAE+id])
 	}
 	return out
 }
@@ -45,13 +62,13 @@ func (t *trajectory) movement(lambda int) *movement {
 	if m, ok := t.derived[lambda]; ok {
 		return m
 	}
-	n := t.axes.Features
-	m := &movement{make([]float32, n), make([]int32, n), make([]bool, n)}
-	for id := range n {
-		ys := t.series(t.mean, id, lambda)
-		m.delta[id] = float32(ys[len(ys)-1] - ys[0])
-		step, rising := onset(t.axes.Steps, ys)
-		m.onset[id], m.rising[id] = int32(step), rising
+	m := &movement{make([]float32, t.DSAE), make([]int32, t.DSAE)}
+	for id := range t.DSAE {
+		step, change, ok := t.Emergence(id, lambda)
+		m.change[id], m.onset[id] = change, int32(step)
+		if top := slices.Max(append(t.Curve(id, lambda), t.Base.Mean[id])); !ok || math.Abs(float64(change)) < still*float64(top) {
+			m.onset[id] = -1
+		}
 	}
 	if t.derived == nil {
 		t.derived = map[int]*movement{}
@@ -60,59 +77,34 @@ func (t *trajectory) movement(lambda int) *movement {
 	return m
 }
 
-// onset is the first step at which ys has gone half of its largest change from
-// its first value, and whether it rises there. It is −1 when the largest change is
-// below a tenth of the largest value: the feature does not take part.
-func onset(steps []int, ys []float64) (step int, rising bool) {
-	if len(ys) == 0 {
-		return -1, false
-	}
-	far, top := 0., 0.
-	for _, y := range ys {
-		if d := y - ys[0]; math.Abs(d) > math.Abs(far) {
-			far = d
-		}
-		top = max(top, y)
-	}
-	if far == 0 || math.Abs(far) < .1*top {
-		return -1, false
-	}
-	for i, y := range ys {
-		if (y-ys[0])/far >= .5 {
-			return steps[i], far > 0
-		}
-	}
-	return -1, false
-}
-
-// changes are the n features whose mean differs most from the first checkpoint's.
+// changes are the n features whose mean differs most from the base's.
 func (t *trajectory) changes(step, lambda, n int) []Change {
-	first, now := t.at(t.mean, 0, lambda), t.at(t.mean, step, lambda)
+	base, now := t.Base.Mean, t.At(step, lambda).Mean
 	ids := make([]int, 0, len(now))
 	for id := range now {
-		if now[id] != first[id] {
+		if now[id] != base[id] {
 			ids = append(ids, id)
 		}
 	}
-	size := func(id int) float64 { return math.Abs(float64(now[id]) - float64(first[id])) }
+	size := func(id int) float64 { return math.Abs(float64(now[id]) - float64(base[id])) }
 	slices.SortFunc(ids, func(a, b int) int {
-		if d := size(b) - size(a); d != 0 {
-			return int(math.Copysign(1, d))
-		}
-		return a - b
+		return cmp.Or(cmp.Compare(size(b), size(a)), cmp.Compare(a, b))
 	})
 	out := make([]Change, 0, n)
 	for _, id := range ids[:min(n, len(ids))] {
-		out = append(out, Change{ID: id, First: float64(first[id]), Now: float64(now[id])})
+		out = append(out, Change{ID: id, Base: float64(base[id]), Now: float64(now[id])})
 	}
 	return out
 }
 
 // reference is the index of the λ nearest to 1, the fine-tune as it is.
-func (t *trajectory) reference() int {
+func (t *trajectory) reference() int { return nearestOne(t.Lambdas) }
+
+// nearestOne is the index of the λ nearest to 1, 0 when there is none.
+func nearestOne(lambdas []float64) int {
 	best := 0
-	for i, l := range t.axes.Lambdas {
-		if math.Abs(l-1) < math.Abs(t.axes.Lambdas[best]-1) {
+	for i, l := range lambdas {
+		if math.Abs(l-1) < math.Abs(lambdas[best]-1) {
 			best = i
 		}
 	}
