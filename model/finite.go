@@ -29,6 +29,29 @@ func (m *Model) finite(g int) error {
 	return at.err
 }
 
+// finiteEnd passes the guards of the final norm and the unembedding, which may be
+// the embedding.
+func (m *Model) finiteEnd() error {
+	if m.Spec.TieEmbeddings {
+		if err := m.finite(-1); err != nil {
+			return err
+		}
+	}
+	return m.finite(m.Spec.Layers)
+}
+
+// Check scans every weight that has not been looked at yet, as a Forward through
+// all blocks would; the error wraps ErrNotFinite and names file and tensor. Open
+// has done it for models up to 1 GiB.
+func (m *Model) Check() error {
+	for g := -1; g <= m.Spec.Layers; g++ {
+		if err := m.finite(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // check scans all tensors of a group.
 func (w *weights) check(group int) error {
 	for i := range w.stored {

@@ -132,7 +132,7 @@ func (r Rows) part(row0, n int) Rows {
 // logits computes what was asked for from x, the residual that leaves the last
 // block of sequences [lo, hi).
 func (f *forward) logits(x []float32, lo, hi int) error {
-	if err := f.m.finite(f.m.Spec.Layers); err != nil {
+	if err := f.m.finiteEnd(); err != nil {
 		return err
 	}
 	d, row0, n := f.m.Spec.DModel, f.first[lo], f.first[hi]-f.first[lo]
@@ -190,12 +190,10 @@ func rmsNorm(dst, x, w []float32, n int, eps float32) {
 }
 
 // Unembed gives the logits [n, Vocab] of residuals [n, DModel] that leave the
-// last block: final norm, then the unembedding. It panics on NaN weights that a
-// Forward would refuse.
+// last block: final norm, then the unembedding. It panics with the error of Check
+// when one of these weights is not finite.
 func (m *Model) Unembed(resid []float32, n int) []float32 {
-	if err := m.finite(m.Spec.Layers); err != nil {
-		panic(err)
-	}
+	m.mustUnembed()
 	ws := m.spaces.Get().(*workspace)
 	defer m.spaces.Put(ws)
 	y := make([]float32, n*m.Spec.Vocab)
@@ -205,9 +203,17 @@ func (m *Model) Unembed(resid []float32, n int) []float32 {
 
 // LogitLens gives W_U·d [Vocab] for a direction d [DModel] of the residual
 // stream, without the final norm: what writing along d does to each logit, up to
-// the positive factor of the norm.
+// the positive factor of the norm. It panics like Unembed.
 func (m *Model) LogitLens(dir []float32) []float32 {
+	m.mustUnembed()
 	y := make([]float32, m.Spec.Vocab)
 	tensor.Linear(y, dir, 1, m.w.unembed)
 	return y
+}
+
+// mustUnembed is finiteEnd where there is no error to return.
+func (m *Model) mustUnembed() {
+	if err := m.finiteEnd(); err != nil {
+		panic(err)
+	}
 }

@@ -87,7 +87,7 @@ func (m *Model) divergence(ctx context.Context, adapted, base []float32) (Diverg
 	dim, vocab := m.Spec.DModel, m.Spec.Vocab
 	n := len(base) / dim
 	d := Divergence{make([]float32, n), make([]float32, n)}
-	if err := m.finite(m.Spec.Layers); err != nil {
+	if err := m.finiteEnd(); err != nil {
 		return d, err
 	}
 	ws := m.spaces.Get().(*workspace)

@@ -100,12 +100,7 @@ func (m *Model) ready() error {
 	if m.plan.weights > eagerCheck {
 		return nil
 	}
-	for g := -1; g <= m.Spec.Layers; g++ {
-		if err := m.finite(g); err != nil {
-			return err
-		}
-	}
-	return nil
+	return m.Check()
 }
 
 // Close unmaps the files of the model, which must not be used afterwards.

@@ -1,13 +1,10 @@
 package model
 
 import (
-	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +12,6 @@ import (
 	"testing"
 
 	"agar/model/chat"
-	"agar/model/lora"
 	"agar/model/tensor"
 )
 
@@ -212,133 +208,6 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// tensorAt finds where a tensor's element lies in its file.
-func tensorAt(t testing.TB, path, name string, element int) (offset int64) {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := binary.LittleEndian.Uint64(data)
-	var header map[string]struct {
-		Offsets [2]int64 `json:"data_offsets"`
-	}
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(data[8:8+n], &raw); err != nil {
-		t.Fatal(err)
-	}
-	delete(raw, "__metadata__")
-	b, _ := json.Marshal(raw)
-	if err := json.Unmarshal(b, &header); err != nil {
-		t.Fatal(err)
-	}
-	return int64(8+n) + header[name].Offsets[0] + int64(4*element)
-}
-
-// A NaN or Inf anywhere is found, and named.
-func TestWeightsThatAreNotFinite(t *testing.T) {
-	for _, x := range []struct {
-		tensor string
-		at     int
-		v      float64
-	}{
-		{"model.embed_tokens.weight", 64*32 - 1, math.NaN()},
-		{"model.norm.weight", 0, math.Inf(1)},
-		{"model.layers.2.mlp.down_proj.weight", 777, math.Inf(-1)},
-		{"model.layers.0.input_layernorm.weight", 31, math.NaN()},
-	} {
-		dir := copyTiny(t, "tied")
-		path := filepath.Join(dir, singleFile)
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b [4]byte
-		binary.LittleEndian.PutUint32(b[:], math.Float32bits(float32(x.v)))
-		if _, err := f.WriteAt(b[:], tensorAt(t, path, x.tensor, x.at)); err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
-		m, err := Open(dir, Options{})
-		if err == nil {
-			m.Close()
-		}
-		if !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), x.tensor) || !strings.Contains(err.Error(), path) {
-			t.Errorf("%g in %s: %v", x.v, x.tensor, err)
-		}
-		checkLate(t, dir, x.tensor)
-	}
-}
-
-// checkLate opens without the check at opening, as large models are, and expects
-// the forward to refuse.
-func checkLate(t *testing.T, dir, name string) {
-	t.Helper()
-	m, err := Open(dir, Options{SkipNaNCheck: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	m.skipCheck = false
-	_, err = m.Forward(context.Background(), &Request{Seqs: [][]int32{{1}}, Logits: LastLogits})
-	if !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), name) {
-		t.Errorf("forward with a bad %s: %v", name, err)
-	}
-}
-
-func TestScanFindsEveryKindOfBadNumber(t *testing.T) {
-	for _, x := range []struct {
-		dt   tensor.DType
-		bits uint64
-		size int
-	}{
-		{tensor.F32, 0x7f800000, 4},
-		{tensor.F32, 0xffc00001, 4},
-		{tensor.F16, 0x7c00, 2},
-		{tensor.F16, 0xfe01, 2},
-		{tensor.BF16, 0x7f80, 2},
-		{tensor.BF16, 0xffc1, 2},
-		{tensor.F64, 0x7ff0000000000000, 8},
-		{tensor.F64, 0x7fe0000000000000, 8},
-	} {
-		for _, n := range []int{1, 3, 7, 2049, 5000} {
-			for _, at := range []int{0, n / 2, n - 1} {
-				data := make([]byte, n*x.size)
-				if bad := badIn(x.dt, data); bad != -1 {
-					t.Fatalf("%v: zeros are bad at %d", x.dt, bad)
-				}
-				var b [8]byte
-				binary.LittleEndian.PutUint64(b[:], x.bits)
-				copy(data[at*x.size:], b[:x.size])
-				if bad := badIn(x.dt, data); bad != at {
-					t.Errorf("%v %#x at %d of %d: found %d", x.dt, x.bits, at, n, bad)
-				}
-			}
-		}
-	}
-	for _, dt := range []tensor.DType{tensor.Q4_0, tensor.Q4_1, tensor.Q8_0} {
-		u := unit(dt)
-		data := make([]byte, 5*u.bytes)
-		for i := range data {
-			if i%u.bytes >= 4 {
-				data[i] = 0xff // values, of which none is a scale
-			}
-		}
-		if bad := badIn(dt, data); bad != -1 {
-			t.Errorf("%v: values taken for scales at %d", dt, bad)
-		}
-		data[3*u.bytes+1] = 0x7c
-		if bad := badIn(dt, data); bad != 3*u.elems {
-			t.Errorf("%v: infinite scale found at %d, expected %d", dt, bad, 3*u.elems)
-		}
-	}
-	big := stored{dtype: tensor.F32, rows: 3, cols: scanPiece / 4, data: make([]byte, 3*scanPiece)}
-	copy(big.data[2*scanPiece+8:], []byte{0, 0, 0x80, 0x7f})
-	if bad := big.firstBad(); bad != int64(2*scanPiece/4+2) {
-		t.Errorf("bad element found at %d, expected %d", bad, 2*scanPiece/4+2)
-	}
-}
-
 func TestModelTooLarge(t *testing.T) {
 	_, err := Open(filepath.Join("testdata", "tied"), Options{MemoryLimit: 100_000})
 	var big *TooLarge
@@ -357,80 +226,5 @@ func TestModelTooLarge(t *testing.T) {
 	total, have := SystemMemory()
 	if total < 0 || have < 0 || have > total {
 		t.Errorf("system memory %d, available %d", total, have)
-	}
-}
-
-func TestAttachRefuses(t *testing.T) {
-	m := open(t, filepath.Join("testdata", "tied"))
-	load := func() *lora.Adapter {
-		l, err := lora.Load(filepath.Join("testdata", "tied", "r4"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l
-	}
-	for _, x := range []struct {
-		name string
-		do   func(l *lora.Adapter)
-		says []string
-	}{
-		{"a layer too many", func(l *lora.Adapter) {
-			l.Modules[0].Layer, l.Modules[0].Name = 3, "model.layers.3.mlp.down_proj"
-		}, []string{"model.layers.3.mlp.down_proj", "3 layers"}},
-		{"no such module", func(l *lora.Adapter) { l.Modules[0].Name = "model.layers.0.mlp.fc1" }, []string{"model.layers.0.mlp.fc1"}},
-		{"another prefix", func(l *lora.Adapter) { l.Modules[0].Name = "language_model." + l.Modules[0].Name }, []string{"language_model"}},
-		{"another width", func(l *lora.Adapter) { l.Modules[0].In = 47 }, []string{l0(load()), "47"}},
-		{"nothing", func(l *lora.Adapter) { l.Modules = nil }, []string{"no modules"}},
-		{"zero", func(l *lora.Adapter) {
-			for i := range l.Modules {
-				clear(l.Modules[i].B)
-			}
-		}, []string{"every B is zero", "--allow-zero-adapter"}},
-	} {
-		l := load()
-		x.do(l)
-		_, err := m.Attach(l, AttachOptions{})
-		if !errors.Is(err, ErrAdapter) {
-			t.Errorf("%s: %v, expected %v", x.name, err, ErrAdapter)
-			continue
-		}
-		for _, s := range append(x.says, l.File) {
-			if !strings.Contains(err.Error(), s) {
-				t.Errorf("%s: %v: does not say %q", x.name, err, s)
-			}
-		}
-		if _, err := m.Attach(l, AttachOptions{AllowZero: true}); (err == nil) != (x.name == "zero") {
-			t.Errorf("%s with AllowZero: %v", x.name, err)
-		}
-	}
-	l := load()
-	l.Config.BaseModel = "someone/other-model"
-	a, err := m.Attach(l, AttachOptions{})
-	if err != nil || len(a.Warnings()) != 1 || !strings.Contains(a.Warnings()[0], "someone/other-model") || !strings.Contains(a.Warnings()[0], "tiny/tied") {
-		t.Errorf("another base: %v, warnings %v", err, a.Warnings())
-	}
-	if other := open(t, filepath.Join("testdata", "tied")); true {
-		_, err := other.Forward(context.Background(), &Request{Seqs: [][]int32{{1}}, Adapter: a})
-		if !errors.Is(err, ErrAdapter) {
-			t.Errorf("an adapter of another model: %v", err)
-		}
-	}
-}
-
-func l0(l *lora.Adapter) string { return l.Modules[0].Name }
-
-func TestSameModel(t *testing.T) {
-	for _, x := range []struct {
-		base, name, dir string
-		same            bool
-	}{
-		{"HuggingFaceTB/SmolLM2-135M-Instruct", "HuggingFaceTB/SmolLM2-135M-Instruct", "/m/x", true},
-		{"unsloth/SmolLM2-135M-Instruct/", "SmolLM2 135M", "/m/SmolLM2-135M-Instruct.Q4_1.gguf", true},
-		{"HuggingFaceTB/SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M-Instruct", "/m/x", false},
-		{"/old/place/smollm2-135m", "x", "/new/SmolLM2-135M", true},
-	} {
-		if got := sameModel(x.base, x.name, x.dir); got != x.same {
-			t.Errorf("%q on %q in %s: %v, expected %v", x.base, x.name, x.dir, got, x.same)
-		}
 	}
 }
