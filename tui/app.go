@@ -27,6 +27,7 @@ type App struct {
 	input   *input     // where typing goes; nil = nowhere
 	hint    string     // a line for the user until the next key
 	job     *job       // what runs beside the screen; nil = nothing
+	listen  tea.Cmd    // waits for the terminal's background; nil = it was not asked
 	quit    bool
 }
 
@@ -70,7 +71,7 @@ func (a *App) front() screen { return a.screens[a.current] }
 
 // Init starts the job when there is one, and the first questions.
 func (a *App) Init() tea.Cmd {
-	cmds := []tea.Cmd{a.front().enter()}
+	cmds := []tea.Cmd{a.front().enter(), a.listen}
 	if a.job != nil {
 		cmds = append(cmds, a.job.start(a.env.ctx), a.job.next())
 	}

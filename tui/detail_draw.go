@@ -178,7 +178,7 @@ func (d *detail) traceNote() string {
 	i := d.env.axisStep()
 	s := fmt.Sprintf("mean %s at %d", num(at(d.trace.Mean, i)), d.env.axes.Steps[i])
 	if n := len(d.env.axes.Lambdas); n > 0 {
-		s += " · λ " + num(d.env.axes.Lambdas[d.env.lambdaIndex()])
+		s += " · λ " + dial(d.env.axes.Lambdas[d.env.lambdaIndex()])
 	}
 	switch {
 	case d.trace.Onset < 0:

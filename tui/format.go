@@ -45,6 +45,9 @@ func decimals(a float64) int {
 // minus writes the sign as U+2212.
 func minus(s string) string { return strings.Replace(s, "-", "−", 1) }
 
+// dial is a λ, without zeros that say nothing.
+func dial(v float64) string { return minus(strconv.FormatFloat(v, 'g', 4, 64)) }
+
 // signed is num with a sign on positive values too.
 func signed(v float64) string {
 	if v > 0 {

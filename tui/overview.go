@@ -193,7 +193,7 @@ func (s *stage) figures() string {
 		parts = append(parts, count(s.last.Step)+" "+s.last.Unit)
 	}
 	if s.rate > 0 && s.state == stageRunning {
-		parts = append(parts, num(s.rate)+"/s")
+		parts = append(parts, strings.TrimSpace(num(s.rate)+" "+s.rateUnit)+"/s")
 	}
 	return strings.Join(append(parts, seconds(s.took)), " · ")
 }
@@ -294,7 +294,7 @@ func (o *overview) drawFigure(g *cell.Grid, r cell.Rect, id string, zero bool) {
 	ys := p.Values(r.W)
 	steps := make([]int, len(ys))
 	for i := range steps {
-		steps[i] = i * (p.Len() - 1) / max(len(ys)-1, 1)
+		steps[i] = i * o.board.trained / (len(ys) - 1)
 	}
 	c := chart{steps: steps, lines: []series{{ys: ys, style: o.env.theme.Series[0]}}, cursor: -1, format: num, zero: zero}
 	c.draw(g, r, o.env)

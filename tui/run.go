@@ -63,6 +63,12 @@ func (a *App) run(ctx context.Context, cancel func(), o Options) error {
 	if o.Output != nil {
 		opts = append(opts, tea.WithOutput(o.Output))
 	}
+	if asks(o, a.caps, o.env()) && term.IsTerminal(int(os.Stdin.Fd())) {
+		l := newListener(os.Stdin)
+		a.listen = l.background(ctx)
+		opts = append(opts, tea.WithInput(l))
+		fmt.Fprint(os.Stdout, askBackground)
+	}
 	_, err := tea.NewProgram(a, opts...).Run()
 	cancel()
 	if a.job != nil && !a.job.wait(jobEnds) {
@@ -75,13 +81,17 @@ func (a *App) run(ctx context.Context, cancel func(), o Options) error {
 	return nil
 }
 
+// env is the environment to look at.
+func (o *Options) env() theme.Env {
+	if o.Environ == nil {
+		return theme.EnvOf(os.Environ())
+	}
+	return theme.EnvOf(o.Environ)
+}
+
 // detect finds out what the terminal can show.
 func detect(o Options) (capabilities, error) {
-	environ := o.Environ
-	if environ == nil {
-		environ = os.Environ()
-	}
-	env := theme.EnvOf(environ)
+	env := o.env()
 	c := capabilities{themeName: o.Theme, dark: theme.Dark(env)}
 	var err error
 	if c.profile, c.profileWhy, err = theme.Detect(o.Color, env, isTerminal(o.Output)); err != nil {

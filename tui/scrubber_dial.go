@@ -11,7 +11,7 @@ func (p *scrubber) dialTitle() string {
 	if len(p.env.axes.Lambdas) == 0 {
 		return "λ dial"
 	}
-	return "λ = " + num(p.env.axes.Lambdas[p.env.lambdaIndex()])
+	return "λ = " + dial(p.env.axes.Lambdas[p.env.lambdaIndex()])
 }
 
 // readout is a row of the table first | cursor | last.
@@ -95,7 +95,7 @@ func (p *scrubber) drawScale(g *cell.Grid, r cell.Rect) {
 		if i > 0 {
 			_, r = r.Left(g.Raw(r, "─", t.Border))
 		}
-		st, text := t.Dim, num(l)
+		st, text := t.Dim, dial(l)
 		if i == p.env.lambdaIndex() {
 			st, text = t.Accent.With(cell.Bold|cell.Reverse), "["+text+"]"
 		}

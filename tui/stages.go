@@ -26,7 +26,8 @@ type stage struct {
 	last      progress.Event
 	began     time.Time
 	took      time.Duration
-	rate      float64 // steps a second, NaN-free: 0 until known
+	rate      float64 // units a second, 0 until known
+	rateUnit  string
 }
 
 // plan is the stages of the demo in their order.
@@ -69,11 +70,12 @@ func stageKey(stages []stage, e progress.Event) string {
 
 // board is the state of a job: its stages and the figures worth a line.
 type board struct {
-	stages []stage
-	lines  map[string]*raster.Pyramid
-	now    int // stage under way, −1 before the first event
-	began  time.Time
-	ended  time.Time
+	stages  []stage
+	lines   map[string]*raster.Pyramid
+	now     int // stage under way, −1 before the first event
+	trained int // step of the newest figures
+	began   time.Time
+	ended   time.Time
 }
 
 func newBoard(t time.Time) *board {
@@ -97,28 +99,27 @@ func (b *board) add(e progress.Event, t time.Time) {
 		e.Message = s.last.Message
 	}
 	s.last = e
-	s.rate = rateOf(s, e)
+	s.rate, s.rateUnit = rateOf(s, e)
 	if s.key != "train" {
 		return
 	}
 	for name, v := range e.Values {
 		if id, ok := figures[name]; ok {
 			b.line(id).Append(v)
+			b.trained = int(e.Step)
 		}
 	}
 }
 
 // rateOf is the rate that the job itself reports, else steps over time.
-func rateOf(s *stage, e progress.Event) float64 {
-	for _, k := range []string{"tokens_per_sec", "steps_per_sec", "rate"} {
-		if v, ok := e.Values[k]; ok {
-			return v
-		}
+func rateOf(s *stage, e progress.Event) (rate float64, unit string) {
+	if v, ok := e.Values["tokens_per_sec"]; ok {
+		return v, "tokens"
 	}
 	if sec := s.took.Seconds(); sec > .2 && e.Step > 0 {
-		return float64(e.Step) / sec
+		return float64(e.Step) / sec, e.Unit
 	}
-	return 0
+	return 0, ""
 }
 
 func (b *board) line(id string) *raster.Pyramid {

@@ -11,7 +11,7 @@ const emergenceIs = "first checkpoint from which on the mean stays on the far si
 func (f *table) tableOrigin() []origin {
 	lam := "λ as dialled"
 	if n := len(f.env.axes.Lambdas); n > 0 {
-		lam = "λ = " + num(f.env.axes.Lambdas[f.env.lambdaIndex()])
+		lam = "λ = " + dial(f.env.axes.Lambdas[f.env.lambdaIndex()])
 	}
 	src, traj := f.order.Source, f.env.axes.Source
 	return []origin{

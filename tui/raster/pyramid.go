@@ -75,11 +75,16 @@ func (p *Pyramid) Spans(w int) []Range {
 }
 
 // Values returns the series as at most 8·w values whose line looks as that of all
-// of them: the least and the largest of every span.
+// of them: the least and the largest of every span, or the values themselves when
+// they are few.
 func (p *Pyramid) Values(w int) []float64 {
 	spans := p.Spans(w)
 	out := make([]float64, 0, 2*len(spans))
 	for i, s := range spans {
+		if len(spans) == p.n {
+			out = append(out, s.Lo)
+			continue
+		}
 		a, b := s.Lo, s.Hi
 		if i%2 == 1 {
 			a, b = b, a
