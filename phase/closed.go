@@ -57,7 +57,8 @@ func (f *follower) closedForm(ctx context.Context, b *baseline) error {
 // closed is the checkpoints of one run in closed form.
 type closed struct {
 	s     *sae.SAE
-	width int // values of A·x a token: all checkpoints' ranks
+	floor []float32 // what a pre-activation must exceed, by feature
+	width int       // values of A·x a token: all checkpoints' ranks
 	cells []*closedCell
 }
 
@@ -75,7 +76,7 @@ type closedCell struct {
 }
 
 func (f *follower) newClosed() *closed {
-	c := &closed{s: f.SAE}
+	c := &closed{s: f.SAE, floor: floors(f.SAE)}
 	enc := tensor.WeightF32(f.SAE.DSAE, f.SAE.DIn, f.SAE.WEnc)
 	enc.Keep(tensor.NewPanels(8 * int64(len(f.SAE.WEnc))))
 	for s, state := range f.states {
@@ -115,7 +116,7 @@ func (x *closedCell) tile(c *closed, pre, h0, e0, ax []float32, n int) {
 		for j, a := range x.a(c, ax, i) {
 			tensor.Axpy(x.pre, a, x.enc[j*s.DSAE:(j+1)*s.DSAE])
 		}
-		fire(&x.builder, s, x.pre)
+		c.fire(&x.builder, x.pre)
 	}
 	x.builder.AppendTo(&x.codes)
 	for i := range n {
@@ -143,26 +144,29 @@ func (x *closedCell) a(c *closed, ax []float32, i int) []float32 {
 	return ax[i*c.width+x.offset : i*c.width+x.offset+x.r]
 }
 
+// floors is what a pre-activation must exceed for its feature to fire, before
+// the k largest are chosen: the threshold, and 0 at least.
+func floors(s *sae.SAE) []float32 {
+	out := make([]float32, s.DSAE)
+	if s.Arch == sae.ArchJumpReLU {
+		for i, v := range s.Threshold {
+			out[i] = max(v, 0)
+		}
+	}
+	return out
+}
+
 // fire applies the dictionary's activation function to one row of
 // pre-activations and ends the row.
-func fire(b *sae.Builder, s *sae.SAE, pre []float32) {
-	switch s.Arch {
-	case sae.ArchJumpReLU:
-		theta := s.Threshold[:len(pre)]
-		for i, v := range pre {
-			if v > theta[i] && v > 0 {
-				b.Add(i, v)
-			}
+func (c *closed) fire(b *sae.Builder, pre []float32) {
+	floor := c.floor[:len(pre)]
+	for i, v := range pre {
+		if v > floor[i] {
+			b.Add(i, v)
 		}
-	default:
-		for i, v := range pre {
-			if v > 0 {
-				b.Add(i, v)
-			}
-		}
-		if s.Arch == sae.ArchTopK {
-			b.KeepLargest(s.K)
-		}
+	}
+	if c.s.Arch == sae.ArchTopK {
+		b.KeepLargest(c.s.K)
 	}
 	b.EndRow()
 }
