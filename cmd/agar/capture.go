@@ -89,19 +89,10 @@ func runCapture(c *cobra.Command, args []string, o captureOptions) error {
 	defer r.close()
 	rep, err := capture(c, args[0], o, r)
 	if err != nil {
-		return captureCode(err)
+		return err
 	}
 	r.close()
 	return printCaptured(c.OutOrStdout(), rep, o.json)
-}
-
-// captureCode tells inputs that are refused from failures of the machine.
-func captureCode(err error) error {
-	var in *inputError
-	if errors.As(err, &in) || errors.Is(err, activations.ErrNoDocuments) || errors.Is(err, model.ErrNotFinite) || errors.Is(err, model.ErrUnknownHook) {
-		return refused(err)
-	}
-	return err
 }
 
 // captureWontFit says whether err is a capture too large for the disk.

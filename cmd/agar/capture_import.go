@@ -72,7 +72,7 @@ func runImport(c *cobra.Command, sources []string, o importOptions) error {
 	co.Progress = r.report
 	rep, err := o.run(c.Context(), sources, co)
 	if err != nil {
-		return captureCode(refused(err))
+		return refused(err)
 	}
 	r.close()
 	return printCaptured(c.OutOrStdout(), rep, o.json)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"agar/activations"
+	"agar/model"
 )
 
 // Exit codes of every command, a contract that scripts rely on.
@@ -56,6 +59,22 @@ func exitCode(err error) int {
 		return exitWontFit
 	case errors.As(err, &c):
 		return c.code
+	case isRefusal(err):
+		return exitRefused
 	}
 	return exitFailed
+}
+
+// isRefusal says whether err is about what the user gave, wherever it was found:
+// a large model is looked through for NaN only as it runs.
+func isRefusal(err error) bool {
+	for _, target := range []error{
+		model.ErrNotFinite, model.ErrUnknownHook, model.ErrUnreached, model.ErrAdapter, model.ErrUnknownArchitecture, activations.ErrNoDocuments,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	var in *inputError
+	return errors.As(err, &in)
 }
