@@ -3,6 +3,7 @@ package activations
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,8 +19,8 @@ type modelRunner struct {
 }
 
 // NewRunner makes a Runner of a model. With an adapter, hooks are read while it
-// works at the dial lambda, the runner is a Differ, and the adapter's name in
-// difference hooks is that of its directory.
+// works at the dial lambda, HOOK@base is what the base computes, and the runner is
+// a Differ; the adapter's name in difference hooks is that of its directory.
 func NewRunner(m *model.Model, a *model.Adapter, lambda float32) Runner {
 	return &modelRunner{m, a, lambda}
 }
@@ -33,6 +34,9 @@ func (r *modelRunner) Hooks() []HookInfo {
 		return out
 	}
 	for _, h := range out[:len(out):len(out)] {
+		if !strings.Contains(h.Name, loraMark) {
+			out = append(out, HookInfo{h.Name + baseSuffix, h.Dim, h.Layer})
+		}
 		if name, err := r.Difference(h.Name); err == nil {
 			out = append(out, HookInfo{name, h.Dim, h.Layer})
 		}
@@ -40,13 +44,20 @@ func (r *modelRunner) Hooks() []HookInfo {
 	return out
 }
 
+// loraMark is in the names of an adapter's own hooks, baseSuffix behind those of
+// what the base computes while there is an adapter.
+const (
+	loraMark   = ".lora."
+	baseSuffix = "@base"
+)
+
 // Difference names HOOK@ADAPTER-base. A hook of the adapter itself has no base,
 // and one before the adapter has no difference.
 func (r *modelRunner) Difference(hook string) (string, error) {
 	switch {
 	case r.a == nil:
 		return "", fmt.Errorf("activations: a difference needs an adapter")
-	case strings.Contains(hook, ".lora."):
+	case strings.Contains(hook, loraMark):
 		return "", fmt.Errorf("activations: hook %s belongs to the adapter and has no value in the base", hook)
 	}
 	if err := r.m.Reaches(r.a, hook); err != nil {
@@ -66,45 +77,116 @@ func (r *modelRunner) suffix() string {
 	return "@" + name + "-base"
 }
 
-func (r *modelRunner) Run(ctx context.Context, seqs Batch, hooks []string) (map[string][]float32, error) {
-	var reads, differ []string
+// wanted sorts the hooks of a request by where they are read.
+type wanted struct {
+	adapted, base []string // hooks of the model to read with the adapter and without
+	differ        []string // those of both whose difference is wanted
+}
+
+func (r *modelRunner) sort(hooks []string) (w wanted) {
 	for _, h := range hooks {
-		base, isDiff := "", false
 		if r.a != nil {
-			base, isDiff = strings.CutSuffix(h, r.suffix())
+			if hook, ok := strings.CutSuffix(h, r.suffix()); ok {
+				w.differ = append(w.differ, hook)
+				continue
+			}
+			if hook, ok := strings.CutSuffix(h, baseSuffix); ok {
+				w.base = append(w.base, hook)
+				continue
+			}
 		}
-		if isDiff {
-			differ = append(differ, base)
-			continue
-		}
-		reads = append(reads, h)
+		w.adapted = append(w.adapted, h)
 	}
-	res, err := r.m.Forward(ctx, &model.Request{Seqs: seqs, Reads: union(reads, differ), Adapter: r.a, Lambda: r.lambda})
+	w.adapted, w.base = union(w.adapted, w.differ), union(w.base, w.differ)
+	return w
+}
+
+// Run computes what is asked for of the base and of the adapted model. The blocks
+// below the adapter, which are the same in both, are computed once.
+func (r *modelRunner) Run(ctx context.Context, seqs Batch, hooks []string) (map[string][]float32, error) {
+	w := r.sort(hooks)
+	if len(w.base) == 0 {
+		return r.read(ctx, &model.Request{Seqs: seqs, Reads: w.adapted, Adapter: r.a, Lambda: r.lambda})
+	}
+	both := union(w.base, w.adapted)
+	shared := &model.Result{}
+	first := r.a.FirstLayer()
+	if first > 0 {
+		var err error
+		if shared, err = r.m.Forward(ctx, &model.Request{Seqs: seqs, To: first, Reads: r.below(both, first)}); err != nil {
+			return nil, err
+		}
+	}
+	upper := func(reads []string, a *model.Adapter) (map[string][]float32, error) {
+		out, reads := map[string][]float32{}, slices.Clone(reads)
+		reads = slices.DeleteFunc(reads, func(h string) bool {
+			x, ok := shared.Hooks[h]
+			if ok {
+				out[h] = x
+			}
+			return ok
+		})
+		if len(reads) == 0 {
+			return out, nil
+		}
+		q := &model.Request{Seqs: seqs, Reads: reads, Adapter: a, Lambda: r.lambda}
+		if first > 0 {
+			q.From, q.Resid = first, shared.Resid
+		}
+		got, err := r.read(ctx, q)
+		maps.Copy(out, got)
+		return out, err
+	}
+	adapted, err := upper(w.adapted, r.a)
 	if err != nil {
 		return nil, err
 	}
-	out := res.Hooks
-	if len(differ) == 0 {
-		return out, nil
-	}
-	base, err := r.m.Forward(ctx, &model.Request{Seqs: seqs, Reads: differ})
+	base, err := upper(w.base, nil)
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range differ {
-		x, y := out[h], base.Hooks[h]
+	return r.combine(adapted, base, w), nil
+}
+
+func (r *modelRunner) read(ctx context.Context, q *model.Request) (map[string][]float32, error) {
+	res, err := r.m.Forward(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return res.Hooks, nil
+}
+
+// below are the hooks of blocks before layer.
+func (r *modelRunner) below(hooks []string, layer int) []string {
+	var out []string
+	for _, h := range hooks {
+		if info, err := r.m.Hook(h, r.a); err == nil && info.Layer < layer {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// combine names what was read, and takes the differences.
+func (r *modelRunner) combine(adapted, base map[string][]float32, w wanted) map[string][]float32 {
+	out := maps.Clone(adapted)
+	for h, x := range base {
+		out[h+baseSuffix] = x
+	}
+	for _, h := range w.differ {
+		x, y := adapted[h], base[h]
 		d := make([]float32, len(x))
 		for i := range d {
 			d[i] = x[i] - y[i]
 		}
 		out[h+r.suffix()] = d
 	}
-	return out, nil
+	return out
 }
 
 // union is a with what of b it lacks.
 func union(a, b []string) []string {
-	out := a[:len(a):len(a)]
+	out := slices.Clone(a)
 	for _, x := range b {
 		if !slices.Contains(out, x) {
 			out = append(out, x)
