@@ -47,7 +47,7 @@ ends byte-identical.`,
 		Example: `  agar capture MODEL --data text.jsonl --hooks blocks.15.hook_resid_post --out store
   agar capture MODEL --data text.jsonl --adapter RUN/checkpoint-190 --difference --hooks blocks.21.hook_resid_post --out store
   agar capture --verify store
-  agar capture --emit-script --adapter RUN --hooks blocks.21.hook_resid_post > capture.py`,
+  agar capture MODEL --emit-script --adapter RUN --data text.jsonl --hooks blocks.21.hook_resid_post --out store > capture.py`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runCapture(c, args, o) },
 	}
