@@ -240,6 +240,8 @@ func (b *builder) debiased(w *walk, p *path, k int, rows []ModuleRow) KSummary {
 // noise is seen: independent increments alone give 90°.
 const noisyMedian = 70
 
+func (n Noise) noisy() bool { return n.MedianDeg.OK() && n.MedianDeg > noisyMedian }
+
 // noise judges whether a module's angles can be read.
 func noise(s ModuleSummary) Noise {
 	n := Noise{MedianDeg: Missing()}
@@ -249,12 +251,11 @@ func noise(s ModuleSummary) Noise {
 			break
 		}
 	}
-	windows, lost := 0, 0
 	for _, c := range s.Curves {
-		windows += c.Windows
-		lost += c.Windows - c.Defined
+		n.Windows += c.Windows
+		n.Lost += c.Windows - c.Defined
 	}
-	n.Dominated = n.MedianDeg.OK() && n.MedianDeg > noisyMedian || windows >= minKept && 2*lost > windows
+	n.Dominated = n.noisy() || n.Windows >= minKept && 2*n.Lost > n.Windows
 	return n
 }
 

@@ -142,11 +142,13 @@ type Agreement struct {
 	Modules  []string `json:"modules"`   // that show it
 }
 
-// Noise says whether the plain angles can be read.
+// Noise says whether the angles can be read.
 type Noise struct {
 	MedianDeg Number `json:"median_deg"` // plain angle at the smallest k that takes part
 	K         int    `json:"k"`
-	Dominated bool   `json:"dominated"` // the median is above 70°, or the debiased angle is mostly undefined
+	Windows   int    `json:"windows"`   // of the debiased angle, over all k
+	Lost      int    `json:"lost"`      // of them, where the signal is lost
+	Dominated bool   `json:"dominated"` // the median is above 70°, or more than half of ten or more windows are lost
 }
 
 // PCA describes the principal components of the centred path.

@@ -242,7 +242,7 @@ func closedActivations(a *model.Adapter, base [2][]float32, lambda float64, h []
 // hook with the dictionary after it.
 func BenchmarkFollowSmolLM2(b *testing.B) {
 	m, series := real(b)
-	docs := plainTexts(m, 8, 128)
+	docs := plainTexts(m, 4, 128)
 	s := realDictionary(b, m, docs.docs)
 	// the cost of more steps, less that of fewer, is that of the steps between
 	perToken := func(b *testing.B, few, many int, closed bool) float64 {
@@ -253,7 +253,7 @@ func BenchmarkFollowSmolLM2(b *testing.B) {
 			follow(b, o)
 			return time.Since(start)
 		}
-		return float64(cost(many)-cost(few)) / float64(many-few) / (8 * 128)
+		return float64(cost(many)-cost(few)) / float64(many-few) / (4 * 128)
 	}
 	b.Run("closed", func(b *testing.B) {
 		for b.Loop() {

@@ -111,6 +111,31 @@ func TestPlantedTurns(t *testing.T) {
 	}
 }
 
+// TestLateTurns plants turns of 30° and more into the last quarter of a run
+// whose learning rate decays to 0, where steps are 3 to 25 % of the first ones.
+func TestLateTurns(t *testing.T) {
+	for _, c := range []struct {
+		deg  float64
+		want int
+	}{{30, 60}, {60, 80}} {
+		p := base()
+		p.lr, p.deg = linear, c.deg
+		pl, located := p.planter(), 0
+		for seed := range 50 {
+			rng := rand.New(rand.NewPCG(uint64(seed), 5))
+			pl.spread, pl.at = float64(p.spacing*(1+rng.IntN(8))), float64(p.spacing*(60+rng.IntN(7)))
+			g := turns(p.spacing, 3).find(pl.walk(rng), defaultDebiasedKs(p.spacing))
+			if len(g) > 0 && math.Abs(float64(g[0][0].step)-pl.at) <= float64(p.spacing) {
+				located++
+			}
+		}
+		t.Logf("turn of %g° between 75 and 82.5 %% of the run: located in %d of 50", c.deg, located)
+		if 2*located < c.want {
+			t.Errorf("turn of %g°: located in %d of 50, want %d %%", c.deg, located, c.want)
+		}
+	}
+}
+
 func plantTurns(p plant, seeds int) outcome {
 	o, pl := outcome{seeds: seeds}, p.planter()
 	for seed := range seeds {

@@ -41,8 +41,11 @@ func (b *builder) caveats() {
 	if n := len(b.rep.ZeroSteps); n > 0 {
 		warn("%d checkpoints have an all-zero B (steps %v): their angles are null", n, b.rep.ZeroSteps)
 	}
-	if b.rep.Noise.Dominated {
-		warn("noise-dominated: the median plain angle is %.0f degrees at k = %d, or the debiased angle is mostly undefined; read no turn into single steps", float64(b.rep.Noise.MedianDeg), b.rep.Noise.K)
+	switch n := b.rep.Noise; {
+	case n.noisy():
+		warn("noise-dominated: the median plain angle is %.0f degrees at k = %d (independent steps alone give 90); read nothing into single steps", float64(n.MedianDeg), n.K)
+	case n.Dominated:
+		warn("noise-dominated: the signal is lost in %d of the %d windows of the debiased angle; no event rests on the others", n.Lost, n.Windows)
 	}
 	for _, e := range b.rep.Events {
 		if e.Kind == KindTurn {
