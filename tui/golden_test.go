@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,7 +79,18 @@ func golden(t *testing.T, path, got string) {
 	if err != nil {
 		t.Fatalf("%v; make it with: go test ./tui -update", err)
 	}
-	if got != string(want) {
-		t.Errorf("%s differs; after checking it, write it anew with: go test ./tui -update\ngot:\n%s\nwant:\n%s", path, got, want)
+	g, w := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(g), len(w)) {
+		if i >= len(g) || i >= len(w) || g[i] != w[i] {
+			t.Fatalf("%s differs from line %d on (%d and %d lines); after looking at it, write it anew with: go test ./tui -update\ngot:  %q\nwant: %q",
+				path, i+1, len(g), len(w), line(g, i), line(w, i))
+		}
 	}
+}
+
+func line(lines []string, i int) string {
+	if i >= len(lines) {
+		return ""
+	}
+	return lines[i]
 }

@@ -27,12 +27,20 @@ func cluster(s string) (text string, w int, rest string) {
 		return "�", 1, rest
 	case r < ' ' || r == 0x7f:
 		return control(c[:1]), 1, rest
-	case w > 1 || strings.ContainsRune(c, '\u200d'):
-		return c[:n], 2, rest
-	case w < 1:
+	case strings.ContainsFunc(c, disputed):
+		c = c[:n]
+		w = ansi.StringWidth(c)
+	}
+	if w < 1 {
 		return "�", 1, rest
 	}
-	return strings.TrimRight(c, "\ufe0e\ufe0f"), 1, rest
+	return c, w, rest
+}
+
+// disputed reports characters that some terminals take into the cell before them
+// and others do not: joiners, variation selectors, skin tones, flags.
+func disputed(r rune) bool {
+	return r == '\u200d' || r == '\ufe0e' || r == '\ufe0f' || r >= 0x1f3fb && r <= 0x1f3ff || r >= 0x1f1e6 && r <= 0x1f1ff
 }
 
 // hidden reports characters that take no cell of their own or reorder others.

@@ -77,19 +77,25 @@ func (d *Dots) Line(xs, ys []float64, xr, yr Range, st cell.Style) {
 }
 
 // bridge fills the columns between two points of a line so that it has no holes:
-// each column covers the rows from where the line enters it to where it leaves.
+// where it climbs by more than a row from one column to the next, each of the two
+// takes half of the way.
 func bridge(cols []span, x0, y0, x1, y1 int) {
 	if x0 == x1 {
 		cols[x0].add(y0)
 		cols[x0].add(y1)
 		return
 	}
-	at := func(x float64) int {
-		return y0 + int(math.Round((x-float64(x0))*float64(y1-y0)/float64(x1-x0)))
-	}
-	for x := x0; x <= x1; x++ {
-		cols[x].add(at(max(float64(x)-.5, float64(x0))))
-		cols[x].add(at(min(float64(x)+.5, float64(x1))))
+	last := y0
+	for x := x0 + 1; x <= x1; x++ {
+		y := y0 + int(math.Round(float64((x-x0)*(y1-y0))/float64(x1-x0)))
+		mid := last + (y-last)/2
+		cols[x-1].add(mid)
+		if mid != y {
+			mid += sign(y - last)
+		}
+		cols[x].add(mid)
+		cols[x].add(y)
+		last = y
 	}
 }
 
