@@ -39,7 +39,7 @@ func (c Column) arrow() arrow.DataType {
 }
 
 // batchRows is the rows of every record batch but the last of a shard: about
-// 32 MiB of them, in hundreds of 256, at most 8,192. It depends on the columns
+// 32 MiB of them, a multiple of 256, at most 8,192. It depends on the columns
 // alone, so that files do not depend on how the forward was batched.
 func batchRows(columns []Column) int {
 	size := 0

@@ -37,8 +37,9 @@ type CaptureReport struct {
 // starts in an absent directory and changes nothing in a finished one; it is
 // refused when anything that the result depends on differs, by name.
 //
-// Errors to look for: *WontFitError (before anything is stored), *ValueError,
-// *job.LockedError, job.ErrNotEmpty, context.Canceled (resumable).
+// Errors to look for: ErrNoDocuments, *WontFitError (before anything is stored),
+// *ValueError, ErrOtherCapture, *job.LockedError, job.ErrNotEmpty, and
+// context.Canceled (resumable).
 func Capture(ctx context.Context, r Runner, docs Documents, o CaptureOptions) (*CaptureReport, error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
@@ -101,9 +102,9 @@ func (c *capture) manifest() (manifest.Manifest, error) {
 	}
 	if ref, ok := c.b.docs.(Referrer); ok && o.Data.SHA256 == "" {
 		m.Data = ref.Ref()
-		if m.Data.Path == "-" {
-			m.Data.SHA256 = "" // not known before the end
-		}
+	}
+	if m.Data.Path == "-" {
+		m.Data.SHA256 = "" // not known before the end
 	}
 	return m, nil
 }

@@ -17,6 +17,10 @@ import (
 // and removed after manifest.json is there.
 const stateName = "resume.json"
 
+// ErrOtherCapture is returned by Capture, wrapped, when it is to resume a capture
+// of something else, or made in another way.
+var ErrOtherCapture = errors.New("the directory holds another capture")
+
 // saveState writes what a resumed capture has to agree with: the manifest so
 // far, and the dtype.
 func (c *capture) saveState() error {
@@ -93,7 +97,7 @@ func (c *capture) same(there, here *manifest.Manifest) error {
 	if strings.HasPrefix(out[0], "agar_version:") || strings.HasPrefix(out[0], "kernel:") {
 		hint = " (--force goes on nevertheless; the result may differ in the last bits)"
 	}
-	return fmt.Errorf("activations: capture: %s holds another capture; %s%s", c.o.Dir, strings.Join(out, "; "), hint)
+	return fmt.Errorf("activations: capture: %s: %w: %s%s", c.o.Dir, ErrOtherCapture, strings.Join(out, "; "), hint)
 }
 
 // agree compares this capture with the state on disk and goes on under the
@@ -179,15 +183,15 @@ func (c *capture) replay(sh *shard, info *Shard) error {
 					return err
 				}
 				if c.b.done {
-					return fmt.Errorf("found rows of document %d, but the data ends before", b.doc[i])
+					return fmt.Errorf("found rows of document %d, but the data ends before: %w", b.doc[i], ErrOtherCapture)
 				}
 				pending, c.b.pending, at = c.b.pending, nil, 0
 			}
 			w := &pending[0]
 			got := row{b.token[i], b.doc[i], b.window[i], b.pos[i], b.role[i]}
 			if want := (row{w.ids[at], w.doc, w.index, int32(at), w.role(at)}); got != want {
-				return fmt.Errorf("found token %d of document %d, window %d, position %d, role %d, but the data has token %d of %d, %d, %d, %d: not the data that was captured",
-					got.token, got.doc, got.window, got.pos, got.role, want.token, want.doc, want.window, want.pos, want.role)
+				return fmt.Errorf("found token %d of document %d, window %d, position %d, role %d, but the data has token %d of %d, %d, %d, %d: %w: not the data that was captured",
+					got.token, got.doc, got.window, got.pos, got.role, want.token, want.doc, want.window, want.pos, want.role, ErrOtherCapture)
 			}
 			if info.LastDoc = got.doc; k == 0 && i == 0 {
 				info.FirstDoc = got.doc
