@@ -20,7 +20,7 @@ type detector struct {
 // turns are the thresholds in use for paths with this spacing of checkpoints.
 // z is the number of standard errors asked for.
 func turns(spacing int, z float64) detector {
-	return detector{minDeg: 15, minSE: z, moving: 0.15, signal: 0.8, short: 4 * spacing}
+	return detector{minDeg: 15, minSE: z, moving: 0.15, signal: 0.85, short: 4 * spacing}
 }
 
 // bump is a peak of the debiased angle at one k.
