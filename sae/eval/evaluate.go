@@ -143,7 +143,7 @@ func Windows(store *activations.Store, keep []bool, from, limit int64) ([]Window
 func (r *Report) Metadata() map[string]any {
 	m := map[string]any{
 		"l0": r.L0, "explained_variance": r.EV, "explained_variance_legacy": r.EVLegacy,
-		"evaluation_tokens": r.Tokens, "evaluation_from_row": r.From, "dead_on_evaluation": r.Dead,
+		"evaluation_mse": r.MSE, "evaluation_tokens": r.Tokens, "evaluation_from_row": r.From, "dead_on_evaluation": r.Dead,
 		"left_out": r.LeftOut, "left_out_share": r.LeftShare,
 	}
 	if r.CE != nil {

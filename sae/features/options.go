@@ -50,7 +50,7 @@ type LensBatch interface {
 const (
 	intervals  = 10 // equal parts of [0, max]
 	histBins   = 64
-	sampleBins = 32 // of the power of two above max, so at least 16 of [0, max]
+	sampleBins = 64 // of the power of two above max, so at least 32 of [0, max] and two wholly in each tenth
 	lensTokens = 10 // promoted and suppressed tokens each
 	neighbours = 5
 	maxAround  = 255
