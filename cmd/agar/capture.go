@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,9 +86,15 @@ func runCapture(c *cobra.Command, args []string, o captureOptions) error {
 	case o.resume && o.data == "-":
 		return usagef("agar capture: --resume reads the data again, which standard input cannot; give a file")
 	}
+	if err := o.check(); err != nil {
+		return err
+	}
 	r := newReporter(c)
 	defer r.close()
 	rep, err := capture(c, args[0], o, r)
+	if errors.Is(err, activations.ErrNoDocuments) {
+		err = fmt.Errorf("%s: %w", o.data, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -95,8 +102,23 @@ func runCapture(c *cobra.Command, args []string, o captureOptions) error {
 	return printCaptured(c.OutOrStdout(), rep, o.json)
 }
 
-// captureWontFit says whether err is a capture too large for the disk.
-func captureWontFit(err error) bool { return errors.Is(err, activations.ErrWontFit) }
+// check refuses settings that no model and no data could make sense of.
+func (o captureOptions) check() error {
+	switch d := activations.DType(o.dtype); {
+	case d != activations.Auto && d.Size() == 0:
+		return usagef("agar capture: found --dtype %q, expected auto, f16 or f32", o.dtype)
+	case o.ctx < 1 || o.tokens < 0 || o.shardRows < 1:
+		return usagef("agar capture: found --ctx %d, --tokens %d, --shard-rows %d, expected at least 1, 0 and 1", o.ctx, o.tokens, o.shardRows)
+	case o.difference && o.adapter.dir == "":
+		return usagef("agar capture: --difference needs --adapter")
+	}
+	for i, h := range o.hooks {
+		if slices.Contains(o.hooks[:i], h) {
+			return usagef("agar capture: --hooks names %s twice", h)
+		}
+	}
+	return nil
+}
 
 // capture opens everything and runs.
 func capture(c *cobra.Command, name string, o captureOptions, r *reporter) (*activations.CaptureReport, error) {

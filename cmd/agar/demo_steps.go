@@ -118,7 +118,7 @@ func (d *demo) train(ctx context.Context, m *model.Model, series *lora.Series, s
 	out, emit := &trained{}, d.emit.Named("train")
 	var dict *sae.SAE
 	ro := train.RunOptions{Command: []string{"agar", "demo"}, Metadata: map[string]any{"agar_version": version(), "kernel": tensor.Kernel()}, Progress: emit}
-	if err := describe(ro.Metadata, d.path("capture"), store.Manifest(), demoHook, activations.Filter{}); err != nil {
+	if err := describe(ro.Metadata, store, demoHook, activations.Filter{}); err != nil {
 		return nil, nil, err
 	}
 	ro.Evaluate = func(ctx context.Context, s *sae.SAE, split train.Split) (train.Judgement, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"agar/activations"
+	"agar/activations/job"
 	"agar/model"
 )
 
@@ -70,6 +71,7 @@ func exitCode(err error) int {
 func isRefusal(err error) bool {
 	for _, target := range []error{
 		model.ErrNotFinite, model.ErrUnknownHook, model.ErrUnreached, model.ErrAdapter, model.ErrUnknownArchitecture, activations.ErrNoDocuments,
+		activations.ErrOtherCapture, job.ErrNotEmpty,
 	} {
 		if errors.Is(err, target) {
 			return true

@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"agar/activations"
 	"agar/model"
 	"agar/model/lora"
 )
@@ -26,7 +28,7 @@ func newModel() *cobra.Command {
 
 // wontFit says whether err is a job that memory or disk cannot hold.
 func wontFit(err error) bool {
-	return errors.Is(err, model.ErrWontFit)
+	return errors.Is(err, model.ErrWontFit) || errors.Is(err, activations.ErrWontFit)
 }
 
 // findModel resolves what a person calls a model: a path, or the base name of
@@ -71,7 +73,7 @@ func (f *adapterFlags) attach(m *model.Model, warn func(string)) (*model.Adapter
 func attachDir(m *model.Model, dir string, allowZero bool, warn func(string)) (*model.Adapter, error) {
 	l, err := lora.Load(dir)
 	if err != nil {
-		return nil, refused(err)
+		return nil, refused(seriesHint(dir, err))
 	}
 	a, err := m.Attach(l, model.AttachOptions{AllowZero: allowZero})
 	if err != nil {
@@ -81,6 +83,16 @@ func attachDir(m *model.Model, dir string, allowZero bool, warn func(string)) (*
 		warn(strings.TrimSpace(w))
 	}
 	return a, nil
+}
+
+// seriesHint says of a run that was given as an adapter what to give instead.
+func seriesHint(dir string, err error) error {
+	s, noSeries := lora.OpenSeries(dir)
+	if noSeries != nil || len(s.Checkpoints) == 0 {
+		return err
+	}
+	last := s.Checkpoints[len(s.Checkpoints)-1]
+	return fmt.Errorf("%s is a series of %d checkpoints, expected one adapter; give %s, or steps with --checkpoint where there is that flag", dir, len(s.Checkpoints), last.Dir)
 }
 
 // warner prints warnings on standard error.

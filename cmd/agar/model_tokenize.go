@@ -41,11 +41,13 @@ a GGUF file.`,
 	c.Flags().StringVar(&o.file, "text-file", "", "text `FILE`, - for standard input")
 	c.Flags().BoolVar(&o.noSpecial, "no-special", false, "leave out the special tokens that the post-processor adds")
 	c.Flags().Bool("json", true, "print JSON lines (the only form)")
-	_ = c.MarkFlagRequired("text-file")
 	return c
 }
 
 func runTokenize(c *cobra.Command, name string, o tokenizeOptions) error {
+	if o.file == "" {
+		return usagef("agar model tokenize: --text-file is needed; see 'agar model tokenize --help'")
+	}
 	tok, err := openTokenizer(findModel(name))
 	if err != nil {
 		return refused(err)

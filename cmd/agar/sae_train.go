@@ -46,7 +46,7 @@ type trained struct {
 	LossRecovered *float64     `json:"loss_recovered"` // under zero ablation, as SAELens; CE names the others
 	LeftOutShare  float64      `json:"left_out_share"`
 	HeldOut       int64        `json:"held_out_tokens"`
-	TokensPerSec  float64      `json:"tokens_per_sec"`
+	TokensPerSec  *float64     `json:"tokens_per_sec"` // of this run; null when it computed nothing
 	Resumed       bool         `json:"resumed"`
 	Evaluation    *eval.Report `json:"evaluation"`
 	Config        train.Config `json:"config"`
@@ -135,8 +135,7 @@ func trainArray(c *cobra.Command, path string, o trainOptions, r *reporter) (*tr
 		out.Evaluation = &eval.Report{Tokens: rec.Tokens, L0: rec.L0, EV: rec.EV, EVLegacy: rec.EVLegacy, MSE: rec.MSE, Dead: rec.Dead, DeadOf: s.DSAE}
 		return train.Judgement{Metadata: out.Evaluation.Metadata(), Density: rec.Density}, nil
 	}
-	rep, err := train.Run(c.Context(), d, o.out, o.Options, ro)
-	return out.fill(o, rep), err
+	return out.run(c.Context(), d, o, ro)
 }
 
 func (o trainOptions) run(c *cobra.Command, r *reporter) train.RunOptions {
@@ -159,7 +158,7 @@ func trainStore(c *cobra.Command, dir string, o trainOptions, r *reporter) (*tra
 	}
 	out := &trained{}
 	ro := o.run(c, r)
-	if err := describe(ro.Metadata, dir, store.Manifest(), hook, filter); err != nil {
+	if err := describe(ro.Metadata, store, hook, filter); err != nil {
 		return nil, err
 	}
 	ro.Evaluate = func(ctx context.Context, s *sae.SAE, split train.Split) (train.Judgement, error) {
@@ -170,8 +169,7 @@ func trainStore(c *cobra.Command, dir string, o trainOptions, r *reporter) (*tra
 		out.Evaluation, out.NoCE = rep, why
 		return train.Judgement{Metadata: rep.Metadata(), Density: rep.Density}, nil
 	}
-	rep, err := train.Run(c.Context(), train.FromStore(store, hook, filter), o.out, o.Options, ro)
-	return out.fill(o, rep), err
+	return out.run(c.Context(), train.FromStore(store, hook, filter), o, ro)
 }
 
 // judge evaluates a dictionary with the model of the capture when it opens, and
@@ -193,7 +191,8 @@ func judge(c *cobra.Command, s *sae.SAE, store *activations.Store, hook, overrid
 }
 
 // describe writes into the metadata of a dictionary where it comes from.
-func describe(meta map[string]any, dir string, man manifest.Manifest, hook string, f activations.Filter) error {
+func describe(meta map[string]any, store *activations.Store, hook string, f activations.Filter) error {
+	dir, man := store.Dir(), store.Manifest()
 	ref, err := dirRef(dir, manifest.Name)
 	if err != nil {
 		return refused(err)
@@ -201,11 +200,24 @@ func describe(meta map[string]any, dir string, man manifest.Manifest, hook strin
 	meta["hook_name"], meta["model_name"] = hook, man.Model.Name
 	meta["capture"], meta["model"], meta["filter"] = ref, man.Model, f
 	meta["context_size"] = man.Config["ctx"]
-	meta["prepend_bos"] = man.Config["prefix"] != nil
+	meta["prepend_bos"] = len(store.Content().Prefix) > 0
 	if man.Adapter.Path != "" {
 		meta["adapter"] = man.Adapter
 	}
 	return nil
+}
+
+// run trains, or reads back what a finished training left.
+func (t *trained) run(ctx context.Context, d train.Data, o trainOptions, ro train.RunOptions) (*trained, error) {
+	rep, err := train.Run(ctx, d, o.out, o.Options, ro)
+	if err != nil {
+		return nil, err
+	}
+	t.fill(o, rep)
+	if rep.Finished {
+		return t, t.readBack(o, ro.Metadata)
+	}
+	return t, nil
 }
 
 // fill completes the report of a training.
@@ -214,11 +226,18 @@ func (t *trained) fill(o trainOptions, rep *train.Report) *trained {
 		return t
 	}
 	t.Out, t.Arch, t.Config, t.DIn, t.DSAE = rep.Out, o.arch, rep.Config, rep.Config.DIn, rep.Config.DSAE
-	t.Tokens, t.Epochs, t.TokensPerSec, t.Resumed = rep.Tokens, rep.Epochs, rep.PerSecond, rep.Resumed || rep.Finished
-	e := t.Evaluation
-	if e == nil {
+	t.Tokens, t.Epochs, t.Resumed = rep.Tokens, rep.Epochs, rep.Resumed || rep.Finished
+	if !rep.Finished {
+		t.TokensPerSec = &rep.PerSecond
+	}
+	if t.Evaluation == nil {
 		return t
 	}
+	return t.judged(t.Evaluation)
+}
+
+// judged copies the figures of the contract from an evaluation.
+func (t *trained) judged(e *eval.Report) *trained {
 	t.L0, t.EV, t.EVLegacy, t.Dead, t.HeldOut, t.LeftOutShare = e.L0, e.EV, e.EVLegacy, e.Dead, e.Tokens, e.LeftShare
 	if e.CE != nil {
 		t.DeltaCE, t.LossRecovered = &e.CE.Delta, e.CE.RecoveredZero
@@ -230,10 +249,10 @@ func printTrained(w io.Writer, t *trained, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, t)
 	}
-	if t.Evaluation == nil {
-		_, err := fmt.Fprintf(w, "%s: finished before; nothing was changed\n", t.Out)
-		return err
+	rate := "finished before, nothing was changed"
+	if t.TokensPerSec != nil {
+		rate = fmt.Sprintf("%.0f tokens/s", *t.TokensPerSec)
 	}
-	fmt.Fprintf(w, "%s: %s, %d features on %d dimensions, trained on %d tokens (%.2f epochs), %.0f tokens/s\n", t.Out, t.Arch, t.DSAE, t.DIn, t.Tokens, t.Epochs, t.TokensPerSec)
+	fmt.Fprintf(w, "%s: %s, %d features on %d dimensions, trained on %d tokens (%.2f epochs), %s\n", t.Out, t.Arch, t.DSAE, t.DIn, t.Tokens, t.Epochs, rate)
 	return printEvaluation(w, t.Evaluation, t.NoCE)
 }

@@ -20,9 +20,13 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts drives the program as a shell would; $ORG is the unpacked
-// built-in organism.
+// built-in organism, $GGUF a tiny random model with 3 layers.
 func TestScripts(t *testing.T) {
 	org, err := builtin.Open(context.Background(), filepath.Join(t.TempDir(), "cache"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gguf, err := filepath.Abs(filepath.Join("..", "..", "model", "testdata", "sharded", "model.gguf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +36,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ORG", org)
+			e.Setenv("GGUF", gguf)
 			e.Setenv("AGAR_CACHE", filepath.Join(e.WorkDir, ".cache"))
 			e.Setenv("NO_COLOR", "1")
 			return nil
@@ -41,6 +46,19 @@ func TestScripts(t *testing.T) {
 			"truncate": cmdTruncate,
 			"poke":     cmdPoke,
 			"cpdir":    cmdCopyDir,
+
+			"keys":       cmdKeys,
+			"jsonis":     cmdJSONIs,
+			"jsonsame":   cmdJSONSame,
+			"edit":       cmdEdit,
+			"copy":       cmdCopy,
+			"double":     cmdDouble,
+			"samefiles":  cmdSameFiles,
+			"notmp":      cmdNoTmp,
+			"npy":        cmdNPY,
+			"sparse":     cmdSparse,
+			"holdlock":   cmdHoldLock,
+			"interrupts": cmdInterrupts,
 		},
 	})
 }
