@@ -8,7 +8,7 @@ decay over the last fifth, the threshold from half of the run); with it the trai
 divided by the root of their mean squared norm, which dictionary_learning calls normalize_activations, and the finished dictionary is scaled back.
 `agar sae eval OUT CAPTURE --from ROW` then judges both dictionaries with one code on one text.
 
---l0 sets the finished threshold so that the mean L0 of 20,000 training rows is that number: the trainer's slow moving average
+--l0 sets the finished threshold so that the mean L0 of 20,000 random training rows is that number: the trainer's slow moving average
 leaves it short of k in a run of a thousand steps, and explained variance is compared at equal L0.
 """
 import argparse
@@ -88,7 +88,7 @@ def main():
     ae.scale_biases(scale)
     thr = float(ae.threshold)
     if a.l0:
-        thr = threshold_for(ae, torch.from_numpy(x[train[:20000]]), a.l0)
+        thr = threshold_for(ae, torch.from_numpy(x[rng.choice(train, 20000, replace=False)]), a.l0)
     dead = int((t.num_tokens_since_fired >= t.dead_feature_threshold).sum()) if hasattr(t, "num_tokens_since_fired") else -1
     os.makedirs(a.out, exist_ok=True)
     save_file(
