@@ -303,7 +303,7 @@ func (b *builder) gradient() {
 	b.rep.Events = append(b.rep.Events, c.peaks()...)
 }
 
-// largest is a helper of events: the strongest bump of a transition.
+// largest is the strongest bump of a transition.
 func largest(g []bump) bump {
 	return slices.MaxFunc(g, func(a, b bump) int { return sign(a.strength() - b.strength()) })
 }
