@@ -13,8 +13,8 @@ import (
 
 // Options steer Analyse. The zero value is the recommended analysis.
 type Options struct {
-	Ks         []int         // windows of the plain angle in steps; nil for 2, 3, 4 and 8 spacings
-	DebiasedKs []int         // windows in which turns are looked for; nil for 4, 8 and 12 spacings
+	Ks         []int         // windows of the plain angle in steps; nil for 2, 3, 4 and 8 units
+	DebiasedKs []int         // windows in which turns are looked for; nil for 4, 8 and 12 units
 	Rule       string        // of the magnitude filter; "" for RuleRelative
 	Tau        float64       // threshold of the filter; 0 for RelativeTau under RuleRelative, no filter under the others
 	NoHashes   bool          // leave the SHA-256 of the weights out
@@ -22,12 +22,12 @@ type Options struct {
 }
 
 func (o Options) filled(steps []int) (Options, error) {
-	sp := spacingOf(steps)
+	unit := unitOf(steps)
 	if o.Ks == nil {
-		o.Ks = defaultKs(sp)
+		o.Ks = defaultKs(unit)
 	}
 	if o.DebiasedKs == nil {
-		o.DebiasedKs = defaultDebiasedKs(sp)
+		o.DebiasedKs = defaultDebiasedKs(unit)
 	}
 	for _, k := range append(slices.Clone(o.Ks), o.DebiasedKs...) {
 		if k <= 0 {
@@ -109,7 +109,7 @@ type found struct {
 }
 
 func newBuilder(r *run, o Options) *builder {
-	sp := spacingOf(r.steps)
+	unit := unitOf(r.steps)
 	modules := max(len(r.names), 1)
 	// With many modules the chance of a false turn in one of them grows, so
 	// the number of standard errors asked for does too (Bonferroni).
@@ -117,9 +117,9 @@ func newBuilder(r *run, o Options) *builder {
 	if modules > 1 {
 		z = bonferroni(z, modules+1)
 	}
-	b := &builder{steps: r.steps, ks: o.Ks, dks: o.DebiasedKs, find: turns(sp, z)}
+	b := &builder{steps: r.steps, ks: o.Ks, dks: o.DebiasedKs, find: turns(unit, z)}
 	b.rep = &Report{
-		Format: Format, Run: r.series.Run, BaseModel: r.readers[0].Config.BaseModel, Spacing: sp, Ks: o.Ks, DebiasedKs: o.DebiasedKs,
+		Format: Format, Run: r.series.Run, BaseModel: r.readers[0].Config.BaseModel, Spacing: spacingOf(r.steps), Unit: unit, Ks: o.Ks, DebiasedKs: o.DebiasedKs,
 		Convention: convention, Filter: Filter{o.Rule, o.Tau}, Events: []Event{}, ZeroSteps: []int{}, Log: []LogRow{},
 		Definitions: definitions, PCA: PCA{Ratios: []Number{}, RandomWalk: randomWalkShares},
 	}
@@ -178,7 +178,7 @@ func (b *builder) module(p *path) {
 	for _, k := range b.ks {
 		sum.Turns = append(sum.Turns, b.plain(p, k, rows))
 	}
-	w := newWalk(b.steps, p.gram, p.at, 2*float64(b.rep.Spacing))
+	w := newWalk(b.steps, p.gram, p.at, 2*float64(b.rep.Unit))
 	for _, k := range b.dks {
 		sum.Curves = append(sum.Curves, b.debiased(w, p, k, rows))
 	}

@@ -22,8 +22,27 @@ func spacingOf(steps []int) int {
 	return 0
 }
 
-// grid picks the indices of checkpoints about one spacing apart, leaving out
-// zero vectors: from each the one nearest to a spacing further on, the earlier
+// fineSteps is the distance of checkpoints below which neighbouring increments
+// share most of their noise: AdamW averages gradients over about ten steps.
+const fineSteps = 5
+
+// unitOf is the distance at which turns are looked for, and of which the default
+// windows are multiples: the spacing, but no less than five steps where that
+// leaves 40 of them.
+func unitOf(steps []int) int {
+	sp := spacingOf(steps)
+	if sp == 0 || sp >= fineSteps {
+		return sp
+	}
+	unit := (fineSteps + sp - 1) / sp * sp
+	if steps[len(steps)-1]-steps[0] >= 40*unit {
+		return unit
+	}
+	return sp
+}
+
+// grid picks the indices of checkpoints about one unit apart, leaving out
+// zero vectors: from each the one nearest to a unit further on, the earlier
 // of two. Denser stretches are thinned, sparser ones taken as they are.
 func grid(steps []int, zero []bool) []int {
 	var live []int
@@ -32,7 +51,7 @@ func grid(steps []int, zero []bool) []int {
 			live = append(live, i)
 		}
 	}
-	sp := spacingOf(steps)
+	sp := unitOf(steps)
 	if len(live) == 0 || sp == 0 {
 		return live
 	}
@@ -53,17 +72,17 @@ func grid(steps []int, zero []bool) []int {
 }
 
 // defaultKs are the windows of the plain angle, in steps: 2, 3, 4 and 8 times
-// the spacing, which is the published 10, 15, 20 and 40 at spacing 5.
-func defaultKs(spacing int) []int { return times(spacing, 2, 3, 4, 8) }
+// the unit, which is the published 10, 15, 20 and 40 at spacing 5.
+func defaultKs(unit int) []int { return times(unit, 2, 3, 4, 8) }
 
 // defaultDebiasedKs are the windows in which turns are looked for, in steps.
-func defaultDebiasedKs(spacing int) []int { return times(spacing, 4, 8, 12) }
+func defaultDebiasedKs(unit int) []int { return times(unit, 4, 8, 12) }
 
-func times(spacing int, factors ...int) []int {
+func times(unit int, factors ...int) []int {
 	out := make([]int, 0, len(factors))
 	for _, f := range factors {
-		if spacing > 0 {
-			out = append(out, f*spacing)
+		if unit > 0 {
+			out = append(out, f*unit)
 		}
 	}
 	return out

@@ -120,10 +120,10 @@ func newPath(steps []int, states []lora.Module) *path {
 	p := &path{
 		summary: ModuleSummary{Name: f.Name, Layer: f.Layer, Rank: f.R, In: f.In, Out: f.Out, Scale: Number(f.Scale), Vector: "B"},
 		delta:   gramOf(len(states), func(i, j int) float64 { return lora.Inner(&states[i], &states[j]) }),
-		factor:  gramOf(len(states), func(i, j int) float64 { return dot64(states[i].A, states[j].A) }),
+		factor:  gramOf(len(states), func(i, j int) float64 { return lora.Dot(states[i].A, states[j].A) }),
 	}
 	if p.gram = p.delta; f.R == 1 {
-		p.gram = gramOf(len(states), func(i, j int) float64 { return dot64(states[i].B, states[j].B) })
+		p.gram = gramOf(len(states), func(i, j int) float64 { return lora.Dot(states[i].B, states[j].B) })
 	} else {
 		p.summary.Vector, p.vectorIsDelta = "delta_w", true
 	}
@@ -180,12 +180,4 @@ func gramOf(n int, inner func(i, j int) float64) [][]float64 {
 		}
 	}
 	return g
-}
-
-func dot64(x, y []float32) float64 {
-	s := 0.0
-	for i, v := range x {
-		s += float64(v) * float64(y[i])
-	}
-	return s
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"agar/model/lora"
 )
 
 // TestRealTrajectories has the events that are known of eight real fine-tunes.
@@ -106,7 +108,7 @@ func TestDebiasedAgainstLoops(t *testing.T) {
 
 // gramRows is the Gram matrix of the rows of v, each of d.
 func gramRows(v []float32, d int) [][]float64 {
-	return gramOf(len(v)/d, func(i, j int) float64 { return dot64(v[i*d:(i+1)*d], v[j*d:(j+1)*d]) })
+	return gramOf(len(v)/d, func(i, j int) float64 { return lora.Dot(v[i*d:(i+1)*d], v[j*d:(j+1)*d]) })
 }
 
 func upTo(n int) []int {

@@ -7,6 +7,7 @@ type Report struct {
 	Run         string          `json:"run"`
 	BaseModel   string          `json:"base_model"`
 	Spacing     int             `json:"spacing"`     // usual distance of checkpoints, in steps
+	Unit        int             `json:"unit"`        // distance of the checkpoints that turns are looked for on, in steps
 	Ks          []int           `json:"ks"`          // of turn_deg, in steps
 	DebiasedKs  []int           `json:"debiased_ks"` // of turn_debiased, in steps
 	Convention  string          `json:"convention"`  // which sign the angles and cosines have

@@ -225,7 +225,7 @@ func closedActivations(a *model.Adapter, base [2][]float32, lambda float64, h []
 	mod := &a.LoRA().Modules[0]
 	b, d, worst := scaledB(mod, lambda), mod.Out, 0.0
 	for i := range len(h) / d {
-		scalar := dot64(base[1][i*mod.In:(i+1)*mod.In], mod.A)
+		scalar := lora.Dot(base[1][i*mod.In:(i+1)*mod.In], mod.A)
 		num, den := 0.0, 0.0
 		for j := range d {
 			want := float64(h[i*d+j])

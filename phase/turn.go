@@ -17,10 +17,10 @@ type detector struct {
 	short  int     // steps that a window cut by the end of the run must keep
 }
 
-// turns are the thresholds in use for paths with this spacing of checkpoints.
-// z is the number of standard errors asked for.
-func turns(spacing int, z float64) detector {
-	return detector{minDeg: 15, minSE: z, moving: 0.15, signal: 0.85, short: 4 * spacing}
+// turns are the thresholds in use for paths with checkpoints a unit apart. z is
+// the number of standard errors asked for.
+func turns(unit int, z float64) detector {
+	return detector{minDeg: 15, minSE: z, moving: 0.15, signal: 0.85, short: 4 * unit}
 }
 
 // bump is a peak of the debiased angle at one k.

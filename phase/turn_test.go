@@ -237,3 +237,37 @@ func TestUnevenSteps(t *testing.T) {
 		t.Errorf("turn found at its step in %d of 5 seeds", hits)
 	}
 }
+
+// TestUnits knows the spacing and the unit of series saved in different ways.
+func TestUnits(t *testing.T) {
+	every := func(from, to, by int) (out []int) {
+		for s := from; s <= to; s += by {
+			out = append(out, s)
+		}
+		return out
+	}
+	published := append(append(every(1, 10, 1), every(15, 790, 5)...), 792)
+	for _, c := range []struct {
+		steps         []int
+		spacing, unit int
+		grid          []int // first steps
+	}{
+		{published, 5, 5, []int{1, 6, 10, 15, 20}},
+		{every(0, 400, 5), 5, 5, []int{0, 5, 10}},
+		{every(1, 300, 1), 1, 5, []int{1, 6, 11}},
+		{every(1, 60, 1), 1, 1, []int{1, 2, 3}},
+		{every(2, 500, 2), 2, 6, []int{2, 8, 14}},
+		{append(every(5, 100, 5), every(120, 1000, 20)...), 20, 20, []int{5, 25, 45}},
+		{[]int{7}, 0, 0, []int{7}},
+		{nil, 0, 0, nil},
+	} {
+		if sp, u := spacingOf(c.steps), unitOf(c.steps); sp != c.spacing || u != c.unit {
+			t.Errorf("%v…: spacing %d, unit %d; want %d, %d", c.steps[:min(3, len(c.steps))], sp, u, c.spacing, c.unit)
+		}
+		for i, at := range grid(c.steps, make([]bool, len(c.steps))) {
+			if i < len(c.grid) && c.steps[at] != c.grid[i] {
+				t.Errorf("%v…: grid point %d is %d, want %d", c.steps[:3], i, c.steps[at], c.grid[i])
+			}
+		}
+	}
+}

@@ -38,13 +38,7 @@ func (m *Module) Zero() bool {
 	return true
 }
 
-func norm(x []float32) float64 {
-	s := 0.0
-	for _, v := range x {
-		s += float64(v) * float64(v)
-	}
-	return math.Sqrt(s)
-}
+func norm(x []float32) float64 { return math.Sqrt(Dot(x, x)) }
 
 // Inner is the Frobenius product ⟨ΔW_t, ΔW_s⟩ = s_t·s_s·tr(B_tᵀB_s·A_sA_tᵀ) of
 // two states of one layer, which may differ in rank but not in shape. It costs
@@ -70,7 +64,7 @@ func mulABt(x []float32, n int, y []float32, m, d int) *mat.Dense {
 	out := mat.NewDense(n, m, nil)
 	for i := range n {
 		for j := range m {
-			out.Set(i, j, dot(x[i*d:(i+1)*d], y[j*d:(j+1)*d]))
+			out.Set(i, j, Dot(x[i*d:(i+1)*d], y[j*d:(j+1)*d]))
 		}
 	}
 	return out
@@ -90,10 +84,20 @@ func mulAtB(x []float32, n int, y []float32, m, d int) *mat.Dense {
 	return out
 }
 
-func dot(x, y []float32) float64 {
-	s := 0.0
-	for i, v := range x {
-		s += float64(v) * float64(y[i])
+// Dot is ⟨x, y⟩ in float64, in four interleaved sums. y is at least as long as x.
+func Dot(x, y []float32) float64 {
+	var s [4]float64
+	y = y[:len(x)]
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		a, b := x[i:i+4:i+4], y[i:i+4:i+4]
+		s[0] += float64(a[0]) * float64(b[0])
+		s[1] += float64(a[1]) * float64(b[1])
+		s[2] += float64(a[2]) * float64(b[2])
+		s[3] += float64(a[3]) * float64(b[3])
 	}
-	return s
+	for ; i < len(x); i++ {
+		s[0] += float64(x[i]) * float64(y[i])
+	}
+	return s[0] + s[1] + (s[2] + s[3])
 }
