@@ -97,7 +97,7 @@ func TestFirstPatternOfTheFileWins(t *testing.T) {
 	}
 }
 
-// TestScale has the published case that a helper of the reference code gets
+// TestScale has the published case that a function of the reference code gets
 // wrong: rank 32, α 64, rslora is 64/√32, not 2.
 func TestScale(t *testing.T) {
 	for body, want := range map[string]float64{
