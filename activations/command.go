@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// canonical is a command without the flags that say how it is repeated, so that
-// a capture done in one go and one resumed have the same manifest.
+// canonical is a command without the flags that say how it is repeated or
+// printed, so that a capture done in one go and one resumed have the same
+// manifest.
 func canonical(command []string) []string {
 	return slices.DeleteFunc(slices.Clone(command), func(w string) bool {
 		name, _, _ := strings.Cut(w, "=")
-		return name == "--resume" || name == "--force"
+		return name == "--resume" || name == "--force" || name == "--json"
 	})
 }
 

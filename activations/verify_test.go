@@ -227,7 +227,7 @@ func replaceIn(t *testing.T, dir, from, to string) {
 func TestManifestOfACapture(t *testing.T) {
 	dir := t.TempDir()
 	o := fakeOptions(dir)
-	o.Command = []string{"agar", "capture", "M", "--resume"}
+	o.Command = []string{"agar", "capture", "M", "--resume", "--json=true"}
 	o.Config = map[string]any{"chat": false}
 	mustCapture(t, o, newFake(), fakeDocs(10))
 	m := mustOpen(t, dir).Manifest()
