@@ -27,7 +27,6 @@ type scratch struct {
 	auxSlope                []float32 // and of aux
 	byFeature, auxByFeature transposed
 	grad                    [4][]float32 // of params, in their order
-	sums                    [][]float64  // partial sums, a goroutine's share each
 }
 
 // tileBytes bounds the tile of pre-activations: it is written and read again
