@@ -81,8 +81,8 @@ func randomWalk(t *testing.T, seed uint64, steps int) {
 }
 
 func TestRandomUsersNeverBreakTheFrame(t *testing.T) {
-	for seed := range uint64(30) {
-		randomWalk(t, seed, 120)
+	for seed := range uint64(20) {
+		randomWalk(t, seed, 80)
 	}
 }
 

@@ -14,7 +14,9 @@ import (
 	"agar/tui/theme"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+// updating reports whether golden files are to be written anew; teatest defines
+// the flag.
+func updating() bool { return flag.Lookup("update").Value.String() == "true" }
 
 // testApp is an App over the fake workspace whose questions are answered at once.
 func testApp(t testing.TB, p theme.Profile, s raster.Symbols, w, h int) *App {
@@ -66,7 +68,7 @@ func TestGoldenScreens(t *testing.T) {
 
 func golden(t *testing.T, path, got string) {
 	t.Helper()
-	if *update {
+	if updating() {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}

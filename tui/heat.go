@@ -60,7 +60,7 @@ func (f heatForm) suffix(step int) string {
 // heatLayout breaks the tokens of ex into lines of at most w cells, showing at
 // most lines of them with the firing token among them.
 func heatLayout(ex Example, top float64, w, lines int, f heatForm) [][]heatRun {
-	if w < 4 || lines < 1 || len(ex.Tokens) == 0 {
+	if w < 8 || lines < 1 || len(ex.Tokens) == 0 {
 		return nil
 	}
 	from, to := heatWindow(ex, top, (w-2)*lines, f)
@@ -121,7 +121,9 @@ func heatWrap(ex Example, top float64, from, to, w int, f heatForm) [][]heatRun 
 			l.space()
 			text = body
 		}
-		l.add(heatRun{text: text + f.suffix(step), step: step, peak: i == ex.Peak})
+		suffix := f.suffix(step)
+		text = cell.Truncate(text, w-2-len(suffix)) // beside … at both ends
+		l.add(heatRun{text: text + suffix, step: step, peak: i == ex.Peak})
 	}
 	if to < len(ex.Tokens) {
 		l.add(heatRun{text: "…"})
@@ -145,11 +147,7 @@ func (l *heatLines) space() {
 
 func (l *heatLines) add(r heatRun) {
 	n := cell.Width(r.text)
-	if n > l.w {
-		r.text = cell.Truncate(r.text, l.w)
-		n = cell.Width(r.text)
-	}
-	if l.used+n > l.w {
+	if l.used+n > l.w && l.used > 2 {
 		l.done, l.line, l.used = append(l.done, l.line), nil, 0
 	}
 	l.line, l.used = append(l.line, r), l.used+n

@@ -23,6 +23,7 @@ type job struct {
 	running bool
 	every   time.Duration
 	ended   chan struct{} // closed when do has returned
+	result  jobDoneMsg    // to be read when ended is closed
 
 	mu      sync.Mutex
 	pending []progress.Event
@@ -33,12 +34,13 @@ func newJob(do func(context.Context, progress.Func) (Workspace, error)) *job {
 	return &job{do: do, running: true, every: feedEvery, ended: make(chan struct{}), bell: make(chan struct{}, 1)}
 }
 
-// start runs the job in a command.
+// start runs the job in a command. Its end is announced by next, after its last
+// event.
 func (j *job) start(ctx context.Context) tea.Cmd {
 	return func() tea.Msg {
 		defer close(j.ended)
-		w, err := j.do(ctx, j.emit)
-		return jobDoneMsg{reply{Err: err}, w}
+		j.result.Workspace, j.result.Err = j.do(ctx, j.emit)
+		return nil
 	}
 }
 
@@ -65,8 +67,8 @@ func (j *job) drain() []progress.Event {
 	return out
 }
 
-// next waits for events; it returns nothing when the job has ended and all were
-// taken.
+// next waits for events, and at last for the job's end. It is to be called again
+// after every feedMsg.
 func (j *job) next() tea.Cmd {
 	return func() tea.Msg {
 		select {
@@ -75,7 +77,7 @@ func (j *job) next() tea.Cmd {
 			if rest := j.drain(); len(rest) > 0 {
 				return feedMsg{rest}
 			}
-			return nil
+			return j.result
 		}
 		select {
 		case <-time.After(j.every):

@@ -101,7 +101,7 @@ func TestJourneySearchFeatureNeighbourBack(t *testing.T) {
 
 func TestJourneySort(t *testing.T) {
 	open(t, screenFeatures).press("s").see("sort: max ↑").
-		press("l", "l", "s").see("sort: Δ train ↓", "+2.50").press("s").see("sort: Δ train ↑").
+		press("l", "l", "s").see("sort: Δ train ↓", "+1.50", "▸      2").press("s").see("sort: Δ train ↑").
 		press("l", "l", "s").see("this column has no order").
 		press("G").see("rows 383–400 of 400").press("g").see("rows 1–18 of 400")
 }

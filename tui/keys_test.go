@@ -48,7 +48,7 @@ func writeGroups(b *strings.Builder, groups []group) {
 func TestKeysDocument(t *testing.T) {
 	a := testApp(t, theme.None, raster.Braille, 120, 36)
 	got := keysDocument(a)
-	if *update {
+	if updating() {
 		if err := os.WriteFile("KEYS.md", []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -117,6 +117,7 @@ func TestDisabledKeysSayWhy(t *testing.T) {
 			}
 		}
 	}
+	a.input = nil
 	a.settle(a.show(screenPhase))
 	press(a, "l")
 	if !strings.Contains(a.hint, "not now") || !strings.Contains(a.View(), "not now") {

@@ -28,20 +28,25 @@ func layoutOverview(w, h int) (map[string]cell.Rect, string) {
 	body := cell.Rect{W: w, H: h}
 	m := map[string]cell.Rect{}
 	if w < 110 {
-		stages, rest := body.Top(9)
+		stages, rest := body.Top(min(9, h-7))
 		now, charts := rest.Top(min(4+rest.H/8, 7))
 		m["stages"], m["now"] = stages, now
-		four(m, charts, 2)
+		four(m, charts)
 		return m, "now"
 	}
 	top, charts := body.Top(max(h*3/7, 11))
 	m["stages"], m["now"] = top.Left(w * 3 / 5)
-	four(m, charts, 2)
+	four(m, charts)
 	return m, "now"
 }
 
-// four places the charts of the overview in rows of n.
-func four(m map[string]cell.Rect, r cell.Rect, n int) {
+// four places the charts of the overview in two rows, in one where two would be
+// too low.
+func four(m map[string]cell.Rect, r cell.Rect) {
+	n := 2
+	if r.H < 6 {
+		n = 4
+	}
 	ids := [...]string{"ev", "loss", "l0", "dead"}
 	for i, row := range r.Rows(len(ids) / n) {
 		for j, c := range row.Columns(n) {

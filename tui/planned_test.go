@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"agar/model/progress"
-
-	tea "github.com/charmbracelet/bubbletea"
 )
 
 // plannedEvents is a demo job's stream, stage by stage.
@@ -45,5 +43,3 @@ func (a *App) runPlanned(n int) {
 		}
 	}
 }
-
-var _ tea.Model = (*App)(nil)

@@ -20,6 +20,7 @@ type table struct {
 	top    int      // first row on the screen
 	column int      // index in columns under the column cursor
 	logY   bool
+	toTop  bool // the next order is shown from its top
 
 	rows   map[uint32]Row
 	search searching
@@ -130,13 +131,15 @@ func (f *table) apply(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// setOrder shows an order with the cursor on the feature it was on.
+// setOrder shows an order with the cursor on the feature it was on, or at the top
+// after sorting.
 func (f *table) setOrder(o Order) tea.Cmd {
 	id := f.current()
 	f.order = o
 	f.refilter()
+	defer func() { f.toTop = false }()
 	i := 0
-	if id >= 0 {
+	if id >= 0 && !f.toTop {
 		i = max(slices.Index(f.shown, uint32(id)), 0)
 	}
 	return f.to(i)
@@ -278,6 +281,7 @@ func (f *table) sort() tea.Cmd {
 	} else {
 		f.query.Sort, f.query.Desc = c, c != ColID && c != ColOnset
 	}
+	f.toTop = true
 	return f.reorder()
 }
 
