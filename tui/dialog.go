@@ -20,7 +20,6 @@ type pager struct {
 	title string
 	lines func(w int) []styled
 	top   int
-	more  int // lines below the last one shown, set by draw
 }
 
 // styled is a line with a heading mark.

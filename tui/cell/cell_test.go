@@ -23,7 +23,7 @@ func ExampleGrid() {
 // awkward are texts whose width is easy to get wrong.
 var awkward = []string{
 	"", "a", "abc def", "医生", "a医b", "🙂", "👨‍👩‍👧‍👦 family", "é combining", "️x", "\x00\x01\t\n\r", "\u202eright\u202c to left",
-	"​zero width", "\xff\xfe broken", "🇩🇪 flag", "❤️ heart", "ﷺ", "हिन्दी", strings.Repeat("宽", 40), "ｆｕｌｌ", "\u00ad\u2028",
+	"\u200bzero width", "\xff\xfe broken", "🇩🇪 flag", "❤️ heart", "ﷺ", "हिन्दी", strings.Repeat("宽", 40), "ｆｕｌｌ", "\u00ad\u2028",
 }
 
 // checkFrame fails when a line of g is not exactly W cells wide for the terminal
