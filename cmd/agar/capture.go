@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"slices"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 	"agar/activations"
 	"agar/activations/manifest"
 	"agar/model"
-	"agar/model/tensor"
 )
 
 type captureOptions struct {
@@ -132,7 +132,7 @@ func capture(c *cobra.Command, name string, o captureOptions, r *reporter) (*act
 		return nil, err
 	}
 	for _, h := range o.hooks {
-		if _, err := m.Hook(h, a); err != nil {
+		if _, err := m.Hook(strings.TrimSuffix(h, "@base"), a); err != nil {
 			return nil, refused(err)
 		}
 	}
@@ -155,7 +155,7 @@ func (o captureOptions) configure(c *cobra.Command, m *model.Model, a *model.Ada
 	co := activations.CaptureOptions{
 		Dir: o.out, Hooks: o.hooks, Difference: o.difference, Context: o.ctx, Tokens: o.tokens, DType: activations.DType(o.dtype),
 		ShardRows: o.shardRows, Resume: o.resume, Force: o.force, Command: commandLine(c), Config: map[string]any{"chat": o.chat},
-		Version: version(), Kernel: tensor.Kernel(), Data: docs.Ref(),
+		Version: version(), Kernel: model.Kernel(), Data: docs.Ref(),
 		Special: m.Tokenizer.Specials(), Prefix: m.Tokenizer.Prefix(),
 	}
 	var err error

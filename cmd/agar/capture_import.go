@@ -10,7 +10,7 @@ import (
 
 	"agar/activations"
 	"agar/activations/manifest"
-	"agar/model/tensor"
+	"agar/model"
 )
 
 type importOptions struct {
@@ -105,7 +105,7 @@ const wholeDocuments = 1 << 20
 func (o importOptions) configure(c *cobra.Command) (activations.CaptureOptions, error) {
 	co := activations.CaptureOptions{
 		Dir: o.out, Context: cmp.Or(o.ctx, wholeDocuments), DType: activations.DType(o.dtype), ShardRows: o.shardRows, Resume: o.resume,
-		Command: commandLine(c), Version: version(), Kernel: tensor.Kernel(),
+		Command: commandLine(c), Version: version(), Kernel: model.Kernel(),
 	}
 	if o.model == "" {
 		return co, nil

@@ -12,7 +12,6 @@ import (
 	"agar/model/lora"
 	"agar/model/organism/builtin"
 	"agar/model/progress"
-	"agar/model/tensor"
 	"agar/phase"
 	"agar/sae"
 	"agar/sae/eval"
@@ -83,7 +82,7 @@ func (d *demo) capture(ctx context.Context, m *model.Model, series *lora.Series)
 		return nil, err
 	}
 	return activations.Capture(ctx, activations.NewRunner(m, a, 1), docs, activations.CaptureOptions{
-		Dir: d.path("capture"), Hooks: []string{demoHook}, Command: []string{"agar", "demo"}, Version: version(), Kernel: tensor.Kernel(),
+		Dir: d.path("capture"), Hooks: []string{demoHook}, Command: []string{"agar", "demo"}, Version: version(), Kernel: model.Kernel(),
 		Model: ref, Adapter: adapterRef(a, 1), Tokenizer: manifest.Ref{Path: ref.Path, SHA256: m.Tokenizer.SHA256()}, Data: docs.Ref(),
 		Special: m.Tokenizer.Specials(), Prefix: m.Tokenizer.Prefix(), Progress: d.emit.Named("capture"),
 	})
@@ -117,7 +116,7 @@ func (d *demo) train(ctx context.Context, m *model.Model, series *lora.Series, s
 	}
 	out, emit := &trained{}, d.emit.Named("train")
 	var dict *sae.SAE
-	ro := train.RunOptions{Command: []string{"agar", "demo"}, Metadata: map[string]any{"agar_version": version(), "kernel": tensor.Kernel()}, Progress: emit}
+	ro := train.RunOptions{Command: []string{"agar", "demo"}, Metadata: map[string]any{"agar_version": version(), "kernel": model.Kernel()}, Progress: emit}
 	if err := describe(ro.Metadata, store, demoHook, activations.Filter{}); err != nil {
 		return nil, nil, err
 	}

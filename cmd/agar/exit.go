@@ -70,7 +70,7 @@ func exitCode(err error) int {
 // a large model is looked through for NaN only as it runs.
 func isRefusal(err error) bool {
 	for _, target := range []error{
-		model.ErrNotFinite, model.ErrUnknownHook, model.ErrUnreached, model.ErrAdapter, model.ErrUnknownArchitecture, activations.ErrNoDocuments,
+		model.ErrNotFinite, model.ErrUnknownHook, model.ErrUnreached, model.ErrAdapter, model.ErrUnknownArchitecture, activations.ErrNoDocuments, activations.ErrOtherCapture,
 		activations.ErrOtherCapture, job.ErrNotEmpty,
 	} {
 		if errors.Is(err, target) {

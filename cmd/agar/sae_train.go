@@ -10,7 +10,7 @@ import (
 
 	"agar/activations"
 	"agar/activations/manifest"
-	"agar/model/tensor"
+	"agar/model"
 	"agar/sae"
 	"agar/sae/eval"
 	"agar/sae/train"
@@ -141,7 +141,7 @@ func trainArray(c *cobra.Command, path string, o trainOptions, r *reporter) (*tr
 func (o trainOptions) run(c *cobra.Command, r *reporter) train.RunOptions {
 	return train.RunOptions{
 		Command: commandLine(c), Resume: o.resume, HeldOut: o.heldOut, Progress: r.report,
-		Metadata: map[string]any{"agar_version": version(), "kernel": tensor.Kernel()},
+		Metadata: map[string]any{"agar_version": version(), "kernel": model.Kernel()},
 	}
 }
 
