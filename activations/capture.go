@@ -85,6 +85,7 @@ type capture struct {
 	roles   [256]int64
 	resumed bool
 	started time.Time
+	peeking time.Duration // what the forwards in peeked took, before started
 	done    int64 // tokens computed by this run
 	total   int64 // rows expected, 0 when not known
 }
@@ -284,8 +285,9 @@ func (c *capture) peek(ctx context.Context, auto bool) (rate float64, largest fl
 		}
 		c.emit(progress.Event{Stage: "first documents", Step: int64(rows), Unit: "tokens"})
 	}
+	c.peeking = time.Since(began)
 	if rows > 0 {
-		rate = float64(rows) / time.Since(began).Seconds()
+		rate = float64(rows) / c.peeking.Seconds()
 	}
 	return rate, largest, nil
 }
