@@ -86,8 +86,8 @@ type capture struct {
 	resumed bool
 	started time.Time
 	peeking time.Duration // what the forwards in peeked took, before started
-	done    int64 // tokens computed by this run
-	total   int64 // rows expected, 0 when not known
+	done    int64         // tokens computed by this run
+	total   int64         // rows expected, 0 when not known
 }
 
 // manifest is what this capture will say of itself.

@@ -79,7 +79,7 @@ func (c *capture) store(w *work) error {
 
 // rate is the speed of this run in tokens per second.
 func (c *capture) rate() float64 {
-	return float64(c.done) / max((time.Since(c.started) + c.peeking).Seconds(), 1e-9)
+	return float64(c.done) / max((time.Since(c.started)+c.peeking).Seconds(), 1e-9)
 }
 
 // emit sends an event to the caller and to the job's file. A file that cannot be
