@@ -108,6 +108,7 @@ func (a *App) broadcast(msg tea.Msg) tea.Cmd {
 	var cmds []tea.Cmd
 	if ax, ok := msg.(loadedMsg[Axes]); ok && ax.Err == nil {
 		a.env.axes = ax.Value
+		a.env.dialOne()
 	}
 	for _, id := range a.order {
 		if cmd := a.screens[id].apply(msg); cmd != nil {

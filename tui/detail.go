@@ -17,6 +17,7 @@ type detail struct {
 	kind     int   // index in exampleKinds
 	first    int   // first example on the screen
 	near     int   // selected neighbour
+	lambda   int   // index of the λ of trace
 	trail    []int // features to which esc leads back
 
 	load, exLoad, traceLoad, axesLoad loader
@@ -68,6 +69,8 @@ func (d *detail) enter() tea.Cmd {
 	if d.id != d.env.feature || d.load.err != nil {
 		d.trail = nil
 		cmds = append(cmds, d.show(d.env.feature))
+	} else if d.lambda != d.env.lambdaIndex() {
+		cmds = append(cmds, d.askTrace())
 	}
 	return tea.Batch(cmds...)
 }
@@ -100,6 +103,7 @@ func (d *detail) askExamples() tea.Cmd {
 
 func (d *detail) askTrace() tea.Cmd {
 	id, src, lambda := d.id, d.env.src, d.env.lambdaIndex()
+	d.lambda = lambda
 	return d.traceLoad.soon(d.env, restCursor, func(req uint64) tea.Cmd {
 		return ask(d.env.ctx, src.Name, req, func(ctx context.Context) (Trace, error) { return src.Trajectory.Trace(ctx, id, lambda) })
 	})
@@ -122,7 +126,9 @@ func (d *detail) apply(msg tea.Msg) tea.Cmd {
 			d.trace = m.Value
 		}
 	case loadedMsg[Axes]:
-		d.axesLoad.take(m.reply)
+		if d.axesLoad.take(m.reply); d.id >= 0 && d.lambda != d.env.lambdaIndex() {
+			return d.askTrace()
+		}
 	}
 	return nil
 }

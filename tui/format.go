@@ -43,7 +43,7 @@ func decimals(a float64) int {
 }
 
 // minus writes the sign as U+2212.
-func minus(s string) string { return strings.Replace(s, "-", "−", 1) }
+func minus(s string) string { return strings.ReplaceAll(s, "-", "−") }
 
 // dial is a λ, without zeros that say nothing.
 func dial(v float64) string { return minus(strconv.FormatFloat(v, 'g', 4, 64)) }

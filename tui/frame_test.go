@@ -81,13 +81,17 @@ func randomWalk(t *testing.T, seed uint64, steps int) {
 }
 
 func TestRandomUsersNeverBreakTheFrame(t *testing.T) {
-	for seed := range uint64(20) {
+	users := uint64(20)
+	if testing.Short() {
+		users = 6
+	}
+	for seed := range users {
 		randomWalk(t, seed, 80)
 	}
 }
 
 func FuzzUser(f *testing.F) {
-	for seed := range uint64(8) {
+	for seed := range uint64(3) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) { randomWalk(t, seed, 80) })

@@ -114,7 +114,6 @@ func (p *scrubber) apply(msg tea.Msg) tea.Cmd {
 	case loadedMsg[Axes]:
 		if p.axesLoad.take(m.reply) || m.Err == nil {
 			p.place0()
-			p.env.dialOne()
 			return p.askChanges()
 		}
 	case loadedMsg[[]Change]:

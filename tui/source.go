@@ -85,9 +85,8 @@ const (
 
 // Query says which features in which order.
 type Query struct {
-	Sort   Column // ColID … ColOnset
-	Desc   bool
-	Lambda int // index of the λ that Δ, onset and trend refer to
+	Sort Column // ColID … ColOnset; change and onset are those at the λ nearest to 1
+	Desc bool
 }
 
 // Order is the answer to a Query.

@@ -130,9 +130,9 @@ func (s *featureSource) column(x *features.Index, q Query) func(id uint32) float
 	case q.Sort == ColMean:
 		return of(x.Mean())
 	case q.Sort == ColDelta && s.traj != nil:
-		return of(s.traj.movement(q.Lambda).change)
+		return of(s.traj.movement(s.traj.reference()).change)
 	case q.Sort == ColOnset && s.traj != nil:
-		m := s.traj.movement(q.Lambda)
+		m := s.traj.movement(s.traj.reference())
 		return func(id uint32) float32 {
 			if m.onset[id] < 0 {
 				return float32(math.NaN())

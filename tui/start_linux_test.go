@@ -75,8 +75,9 @@ func firstFrame(t *testing.T) (took time.Duration, output []byte) {
 
 // TestTerminalThatNeverAnswers: the first frame does not wait for answers to
 // queries, which would take up to five seconds, and quitting leaves the terminal
-// as it was. 100 ms are meant for an idle machine; the best of three is held to
-// five times as much, since others may be at work.
+// as it was. It takes 50 ms on an idle machine; the best of three is held to 2 s,
+// since others may be at work and the race detector on, and the wait that it rules
+// out takes 5 s.
 func TestTerminalThatNeverAnswers(t *testing.T) {
 	best := time.Hour
 	var output []byte
@@ -85,8 +86,8 @@ func TestTerminalThatNeverAnswers(t *testing.T) {
 		best, output = min(best, took), out
 	}
 	t.Logf("first frame after %v", best)
-	if best > 500*time.Millisecond {
-		t.Errorf("the first frame took %v, expected at most 0.5 s", best)
+	if best > 2*time.Second {
+		t.Errorf("the first frame took %v, expected at most 2 s", best)
 	}
 	for _, s := range []string{"\x1b[?1049h", "\x1b[?1049l", "\x1b[?25h", askBackground} {
 		if !bytes.Contains(output, []byte(s)) {

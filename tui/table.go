@@ -80,7 +80,6 @@ func (f *table) enter() tea.Cmd {
 // reorder asks for the order of the current query.
 func (f *table) reorder() tea.Cmd {
 	q, src := f.query, f.env.src
-	q.Lambda = f.env.lambdaIndex()
 	return f.orderLoad.now(f.env, func(req uint64) tea.Cmd {
 		return ask(f.env.ctx, src.Name, req, func(ctx context.Context) (Order, error) { return src.Table.Order(ctx, q) })
 	})

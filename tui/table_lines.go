@@ -9,9 +9,9 @@ import (
 const emergenceIs = "first checkpoint from which on the mean stays on the far side of the middle between the base's and the last checkpoint's; ▲ rises, ▼ falls, · changes by less than a tenth of its own largest mean"
 
 func (f *table) tableOrigin() []origin {
-	lam := "λ as dialled"
-	if n := len(f.env.axes.Lambdas); n > 0 {
-		lam = "λ = " + dial(f.env.axes.Lambdas[f.env.lambdaIndex()])
+	lam := "λ nearest to 1"
+	if ls := f.env.axes.Lambdas; len(ls) > 0 {
+		lam = "λ = " + dial(ls[nearestOne(ls)])
 	}
 	src, traj := f.order.Source, f.env.axes.Source
 	return []origin{
@@ -70,7 +70,7 @@ func onsetWords(r *Row) string {
 }
 
 func (f *table) describeHist() []string {
-	out := []string{fmt.Sprintf("density histogram: %d bins of log10 density from %g to %g", len(f.order.Hist), f.order.HistLo, f.order.HistHi)}
+	out := []string{fmt.Sprintf("density histogram: %d bins of log10 density from %.2f to %.2f", len(f.order.Hist), f.order.HistLo, f.order.HistHi)}
 	width := (f.order.HistHi - f.order.HistLo) / float64(max(len(f.order.Hist), 1))
 	for i, n := range f.order.Hist {
 		if n > 0 {
