@@ -89,7 +89,7 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		a.background(m.Dark)
 		return a, nil
 	case tea.KeyMsg:
-		return a, a.key(m)
+		return a, a.keys(m)
 	case slowMsg:
 		a.env.waking = false
 		return a, a.keepWaking()

@@ -22,10 +22,9 @@ type pager struct {
 	top   int
 }
 
-// styled is a line with a heading mark.
+// styled is a line of a pager: a label, which is set off, and text.
 type styled struct {
-	text string
-	head bool
+	label, text string
 }
 
 func (p *pager) key(name string, _ *App) bool {
@@ -62,11 +61,9 @@ func (p *pager) draw(g *cell.Grid, r cell.Rect, a *App) {
 		if p.top+i >= len(lines) {
 			break
 		}
-		st := t.FG
-		if lines[p.top+i].head {
-			st = t.Accent.With(cell.Bold)
-		}
-		g.Text(box.Inner().Row(i), lines[p.top+i].text, st)
+		row, l := box.Inner().Row(i), lines[p.top+i]
+		_, text := row.Left(g.Text(row, l.label, t.Accent.With(cell.Bold)))
+		g.Text(text, l.text, t.FG)
 	}
 }
 
@@ -82,7 +79,7 @@ func (a *App) showHelp() tea.Cmd {
 func helpLines(groups []group, w int, caps capabilities) []styled {
 	var out []styled
 	for _, gr := range groups {
-		out = append(out, styled{gr.name, true})
+		out = append(out, styled{label: "─ " + gr.name + " ─"})
 		for i := range gr.bindings {
 			b := &gr.bindings[i]
 			text := b.help
@@ -94,12 +91,12 @@ func helpLines(groups []group, w int, caps capabilities) []styled {
 				if j == 0 {
 					key = b.label()
 				}
-				out = append(out, styled{cell.PadRight(key, 13) + " " + l, false})
+				out = append(out, styled{cell.PadRight(key, 14), l})
 			}
 		}
 	}
-	out = append(out, styled{"terminal", true})
-	return append(out, styled{fmt.Sprintf("%s (%s) · %s (%s) · theme %s", caps.profile, caps.profileWhy, caps.symbols, caps.symbolsWhy, orAuto(caps.themeName)), false})
+	out = append(out, styled{label: "─ terminal ─"})
+	return append(out, styled{"", fmt.Sprintf("%s (%s) · %s (%s) · theme %s", caps.profile, caps.profileWhy, caps.symbols, caps.symbolsWhy, orAuto(caps.themeName))})
 }
 
 func orAuto(s string) string {
@@ -121,7 +118,7 @@ func (a *App) showOrigin() tea.Cmd {
 func originLines(os []origin, w int) []styled {
 	var out []styled
 	for _, o := range os {
-		out = append(out, styled{o.Name, true})
+		out = append(out, styled{label: o.Name})
 		for _, f := range []struct{ label, text string }{{"is", o.Definition}, {"over", o.Denominator}, {"from", o.Source}} {
 			if f.text == "" {
 				continue
@@ -131,7 +128,7 @@ func originLines(os []origin, w int) []styled {
 				if j > 0 {
 					label = ""
 				}
-				out = append(out, styled{cell.PadRight(label, 5) + " " + l, false})
+				out = append(out, styled{"", cell.PadRight(label, 5) + " " + l})
 			}
 		}
 	}

@@ -129,6 +129,18 @@ func TestJourneyHelpInfoZoom(t *testing.T) {
 		press("z").notSee("Grad norm").press("esc").see("Grad norm")
 }
 
+// TestKeysThatArriveTogether: terminals hand fast typing over in one piece.
+func TestKeysThatArriveTogether(t *testing.T) {
+	open(t, screenPhase).press("ghll").see("step 3 of 395").press("?x2").see("sort: max")
+	open(t, screenFeatures).press("/bad dos").see("/bad dos", "1 hit")
+	j := open(t, screenFeatures)
+	j.a.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("qqq"), Paste: true})
+	j.see("400 features")
+	if _, cmd := j.a.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("jq")}); cmd == nil || !j.a.quit {
+		t.Error("jq does not quit")
+	}
+}
+
 func TestJourneyTheCursorIsShared(t *testing.T) {
 	open(t, screenPhase).press("g").press("3").see("step 1").press("l").press("5").see("step 2 of 395")
 }

@@ -11,6 +11,26 @@ func refusal(w, h int) []string {
 	return []string{fmt.Sprintf("need %d×%d,", minW, minH), fmt.Sprintf("have %d×%d", w, h), "q leaves"}
 }
 
+// keys routes what was typed. Letters that arrive together come as one message;
+// outside of the typing field each is a key of its own, and what is pasted means
+// nothing there.
+func (a *App) keys(k tea.KeyMsg) tea.Cmd {
+	if k.Type != tea.KeyRunes || len(k.Runes) < 2 || a.input != nil {
+		return a.key(k)
+	}
+	var cmds []tea.Cmd
+	for i, r := range k.Runes {
+		if k.Paste || a.quit {
+			break
+		}
+		if a.input != nil {
+			return tea.Batch(append(cmds, a.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: k.Runes[i:]}))...)
+		}
+		cmds = append(cmds, a.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: k.Alt}))
+	}
+	return tea.Batch(cmds...)
+}
+
 // key routes a key: dialogs, typing field, program, screen.
 func (a *App) key(k tea.KeyMsg) tea.Cmd {
 	name := k.String()
