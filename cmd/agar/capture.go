@@ -120,6 +120,19 @@ func (o captureOptions) check() error {
 	return nil
 }
 
+// fit holds the window to the positions that the model was made for: a default
+// window shrinks, one that was asked for is refused.
+func (o *captureOptions) fit(m *model.Model, asked bool) error {
+	if o.ctx <= m.Spec.MaxPos {
+		return nil
+	}
+	if asked {
+		return usagef("agar capture: found --ctx %d, expected at most the %d positions of %s", o.ctx, m.Spec.MaxPos, m.Name)
+	}
+	o.ctx = m.Spec.MaxPos
+	return nil
+}
+
 // capture opens everything and runs.
 func capture(c *cobra.Command, name string, o captureOptions, r *reporter) (*activations.CaptureReport, error) {
 	m, err := openModel(name)
@@ -127,6 +140,9 @@ func capture(c *cobra.Command, name string, o captureOptions, r *reporter) (*act
 		return nil, err
 	}
 	defer m.Close()
+	if err := o.fit(m, c.Flags().Changed("ctx")); err != nil {
+		return nil, err
+	}
 	a, err := o.adapter.attach(m, warner(c))
 	if err != nil {
 		return nil, err

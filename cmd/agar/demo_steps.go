@@ -82,7 +82,7 @@ func (d *demo) capture(ctx context.Context, m *model.Model, series *lora.Series)
 		return nil, err
 	}
 	return activations.Capture(ctx, activations.NewRunner(m, a, 1), docs, activations.CaptureOptions{
-		Dir: d.path("capture"), Hooks: []string{demoHook}, Command: []string{"agar", "demo"}, Version: version(), Kernel: model.Kernel(),
+		Dir: d.path("capture"), Hooks: []string{demoHook}, Context: min(activations.DefaultContext, m.Spec.MaxPos), Command: []string{"agar", "demo"}, Version: version(), Kernel: model.Kernel(),
 		Model: ref, Adapter: adapterRef(a, 1), Tokenizer: manifest.Ref{Path: ref.Path, SHA256: m.Tokenizer.SHA256()}, Data: docs.Ref(),
 		Special: m.Tokenizer.Specials(), Prefix: m.Tokenizer.Prefix(), Progress: d.emit.Named("capture"),
 	})

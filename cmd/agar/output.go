@@ -78,6 +78,9 @@ func newReporter(c *cobra.Command) *reporter {
 
 // report is the progress.Func of the reporter.
 func (r *reporter) report(e progress.Event) {
+	if e.Stage == "plan" {
+		return // printed as a line of its own
+	}
 	done := e.Total > 0 && e.Step >= e.Total
 	if e.Stage == r.stage && !done && time.Since(r.last) < r.every {
 		return

@@ -29,19 +29,22 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errw)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err != nil {
-		fmt.Fprintln(errw, "agar: "+strings.TrimPrefix(message(err), "agar: "))
+		fmt.Fprintln(errw, "agar: "+strings.TrimPrefix(message(c, err), "agar: "))
 	}
 	return exitCode(err)
 }
 
 // message is what a person reads of err.
-func message(err error) string {
-	if errors.Is(err, context.Canceled) {
+func message(c *cobra.Command, err error) string {
+	switch {
+	case !errors.Is(err, context.Canceled):
+		return err.Error()
+	case c.Flags().Lookup("resume") != nil:
 		return "interrupted; the same command with --resume goes on where it stopped"
 	}
-	return err.Error()
+	return "interrupted"
 }
 
 // newRoot builds the command tree.

@@ -200,11 +200,35 @@ func describe(meta map[string]any, store *activations.Store, hook string, f acti
 	meta["hook_name"], meta["model_name"] = hook, man.Model.Name
 	meta["capture"], meta["model"], meta["filter"] = ref, man.Model, f
 	meta["context_size"] = man.Config["ctx"]
-	meta["prepend_bos"] = len(store.Content().Prefix) > 0
+	begins, err := beginsWith(store, store.Content().Prefix)
+	if err != nil {
+		return refused(err)
+	}
+	meta["prepend_bos"] = begins
 	if man.Adapter.Path != "" {
 		meta["adapter"] = man.Adapter
 	}
 	return nil
+}
+
+// beginsWith looks into the token ids of a store: does every window begin with
+// the prefix? An empty prefix is none.
+func beginsWith(store *activations.Store, prefix []int32) (bool, error) {
+	if len(prefix) == 0 {
+		return false, nil
+	}
+	var rows activations.Rows
+	for at := int64(0); at < store.Len(); at += int64(rows.N) {
+		if err := store.Provenance(&rows, at, 1<<16); err != nil {
+			return false, err
+		}
+		for i, pos := range rows.Pos {
+			if int(pos) < len(prefix) && rows.Token[i] != prefix[pos] {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 // run trains, or reads back what a finished training left.
