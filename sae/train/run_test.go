@@ -233,8 +233,11 @@ func TestLogHasAllSteps(t *testing.T) {
 }
 
 func TestSmallPlantedDictionaryIsRecovered(t *testing.T) {
+	if testing.Short() {
+		t.Skip("six thousand steps take a minute under the race detector")
+	}
 	w := saetest.NewPlanted(32, 64, 2, 3)
-	got, last := planted(t, w, Options{DSAE: 64, K: 2, Tokens: 400_000, Batch: 256, LR: 5e-3, Seed: 1})
+	got, last := planted(t, w, Options{DSAE: 64, K: 2, Tokens: 1_500_000, Batch: 256, LR: 5e-3, Seed: 1})
 	t.Logf("%+v after %+v", got, last)
 	if got.MeanCos < 0.95 || got.Duplicates > 0 {
 		t.Errorf("mean cosine %.3f with %d duplicates, expected at least 0.95 and none", got.MeanCos, got.Duplicates)
