@@ -6,8 +6,10 @@
 Every number comes from the token ids stored beside the activations: the row's window is gathered from its document and
 window columns, run through the model that the manifest names, with its adapter at its dial, and the hook's output at the
 row's position is compared with the stored value. Fails when an error exceeds what the stored type can hold: 2e-5 for
-float32 (transformers against itself is 1e-6), 2⁻¹¹ per value plus that for float16.
+float32 (transformers against itself is 1e-6), 2⁻¹¹ per value plus that for float16. A column HOOK@base is compared with
+the model without its adapter; the error of a difference, HOOK@ADAPTER-base, is relative to the adapted activation.
 """
+import contextlib
 import json
 import os
 import random
@@ -69,6 +71,20 @@ def watch(causal, hook, out):
     }[name]()
 
 
+def column(name):
+    """The hook of a column and what of it the column holds: "adapted", "base" or "difference"."""
+    hook, _, rest = name.partition("@")
+    return hook, "adapted" if not rest else "base" if rest == "base" else "difference"
+
+
+def forward(model, ids, got, base):
+    """Every watched hook on ids, [positions, width] each, without the adapter when base is true."""
+    off = model.disable_adapter() if base and isinstance(model, PeftModel) else contextlib.nullcontext()
+    with torch.no_grad(), off:
+        model(input_ids=torch.tensor([ids]))
+    return {h: x.double().numpy() for h, x in got.items()}
+
+
 def window(table, row):
     """Token ids of the row's window, and the row's position in it."""
     doc, win, pos = (table[c][row].as_py() for c in ("doc", "window", "pos"))
@@ -83,28 +99,32 @@ def window(table, row):
     return ids, pos
 
 
+def errors(table, row, columns, adapted, base, pos):
+    """The relative error of each column at a row."""
+    for name, (hook, kind) in columns.items():
+        want = {"adapted": adapted[hook], "base": base[hook], "difference": adapted[hook] - base[hook]}[kind][pos]
+        unit = base[hook][pos] if kind == "base" else adapted[hook][pos]
+        have = np.asarray(table[name][row].values, dtype=np.float64)
+        yield name, np.linalg.norm(have - want) / max(np.linalg.norm(unit), 1e-30)
+
+
 def check(store, rng):
     m, table = read(store)
     model, causal = load(m)
-    hooks = [c["name"] for c in m["content"]["columns"] if "@" not in c["name"]]
-    got, handles = {}, []
-    for h in hooks:
-        handles.append(watch(causal, h, got))
-    worst = {}
-    with torch.no_grad():
-        for row in rng.sample(range(table.num_rows), ROWS):
-            ids, pos = window(table, row)
-            model(input_ids=torch.tensor([ids]))
-            for h in hooks:
-                want = got[h][pos].double().numpy()
-                have = np.asarray(table[h][row].values, dtype=np.float64)
-                err = np.linalg.norm(have - want) / max(np.linalg.norm(want), 1e-30)
-                worst[h] = max(worst.get(h, (0, 0)), (err, row))
+    columns = {c["name"]: column(c["name"]) for c in m["content"]["columns"]}
+    got, worst = {}, {}
+    handles = [watch(causal, h, got) for h in {hook for hook, _ in columns.values()}]
+    for row in rng.sample(range(table.num_rows), ROWS):
+        ids, pos = window(table, row)
+        adapted = forward(model, ids, got, base=False)
+        base = forward(model, ids, got, base=True) if any(k != "adapted" for _, k in columns.values()) else adapted
+        for name, err in errors(table, row, columns, adapted, base, pos):
+            worst[name] = max(worst.get(name, (0, 0)), (err, row))
     for h in handles:
         h.remove()
     limit = 2e-5 if m["content"]["dtype"] == "f32" else 2e-5 + 2.0**-11
     for h, (err, row) in worst.items():
-        print(f"{store} {h}: worst relative error {err:.2e} at row {row} of {table.num_rows}, {m['content']['dtype']}, limit {limit:.1e}")
+        print(f"{os.path.basename(store)} {h}: worst relative error {err:.2e} at row {row} of {table.num_rows}, {m['content']['dtype']}, limit {limit:.1e}")
     return all(err <= limit for err, _ in worst.values())
 
 
