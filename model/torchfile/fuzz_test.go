@@ -1,0 +1,90 @@
+package torchfile
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// allocated is how many bytes f allocates, more or less what other goroutines do.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// allowance is what opening a file of n bytes may allocate: eight times its size,
+// and what the smallest of files take.
+func allowance(n int) uint64 { return 8*uint64(n) + 5<<18 }
+
+// FuzzParse holds that any bytes give tensors inside the file or an error, never a
+// panic, and that no more is allocated than a small multiple of the file.
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.[bp][it]*")
+	if err != nil || len(files) < 8 {
+		f.Fatalf("%d seeds, %v", len(files), err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var x *File
+		var err error
+		if n := allocated(func() { x, err = parse("fuzz", b) }); n > allowance(len(b)) {
+			t.Fatalf("%d bytes allocated for a file of %d", n, len(b))
+		}
+		if err == nil {
+			checkFile(t, x, len(b))
+		}
+	})
+}
+
+// FuzzUnpickle feeds pickles without the archive around them.
+func FuzzUnpickle(f *testing.F) {
+	for _, p := range []string{"\x80\x02}q\x00(X\x01\x00\x00\x00aK\x05X\x01\x00\x00\x00bG?\xf8\x00\x00\x00\x00\x00\x00u.", "\x80\x02ccollections\nOrderedDict\n)R}X\x01\x00\x00\x00a\x88sb.",
+		"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((U\x07storagectorch\nHalfStorage\nU\x010U\x03cpuK\x04tQK\x00K\x02K\x02\x86K\x02K\x01\x86\x89NtR.", "(]\x85(e\x86\x87aJ\xff\xff\xff\xff\x8a\x02\x00\x80M\x01\x02r\x01\x00\x00\x00j\x01\x00\x00\x00t."} {
+		f.Add([]byte(p))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		x := &File{path: "fuzz", tensors: map[string]Tensor{}, values: map[string]any{}}
+		var err error
+		n := allocated(func() {
+			s := newStorages(func(s *storage) error {
+				s.data = b[:min(len(b), s.elems*s.size)]
+				s.elems = len(s.data) / s.size
+				return nil
+			})
+			var root any
+			if root, _, err = unpickle(b, budgetOf(b), s); err == nil {
+				err = x.flatten(root, budgetOf(b))
+			}
+		})
+		if n > 2*allowance(len(b)) { // unpickle and flatten each have the budget
+			t.Fatalf("%d bytes allocated for a pickle of %d", n, len(b))
+		}
+		if err == nil {
+			checkFile(t, x, len(b))
+		}
+	})
+}
+
+// checkFile reads every tensor.
+func checkFile(t *testing.T, x *File, size int) {
+	t.Helper()
+	for _, name := range x.Names() {
+		w, ok := x.Tensor(name)
+		if !ok || len(w.Data) > size {
+			t.Fatalf("tensor %q: %v with %d of %d bytes", name, ok, len(w.Data), size)
+		}
+		if v, err := w.Float32(); err == nil && len(v) != w.elems() {
+			t.Fatalf("tensor %q: %d values of shape %v", name, len(v), w.Shape)
+		}
+	}
+}
