@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/edsrzf/mmap-go"
+
+	"agar/model/disk"
 )
 
 const tmpSuffix = ".tmp"
@@ -120,7 +122,7 @@ func (d Dir) Free() (int64, error) {
 		}
 		p = filepath.Dir(p)
 	}
-	n, err := diskFree(p)
+	n, err := disk.Free(p)
 	if err != nil {
 		return 0, fmt.Errorf("blob: free space of %s: %w", p, err)
 	}

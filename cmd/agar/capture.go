@@ -266,7 +266,7 @@ func storeModel(c *cobra.Command, man manifest.Manifest, override string) (*mode
 	if path == "" {
 		return nil, nil, 0, fmt.Errorf("the capture names no model; give --model")
 	}
-	m, err := model.Open(findModel(path), model.Options{})
+	m, err := openModel(path)
 	if err != nil {
 		return nil, nil, 0, err
 	}

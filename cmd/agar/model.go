@@ -11,6 +11,7 @@ import (
 
 	"agar/activations"
 	"agar/model"
+	"agar/model/hub"
 	"agar/model/lora"
 )
 
@@ -18,11 +19,11 @@ import (
 func newModel() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "model",
-		Short: "inspect a model and its adapter, tokenize, generate",
+		Short: "fetch a model, inspect it and its adapter, tokenize, generate",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newModelInspect(), newModelTokenize(), newModelGenerate())
+	c.AddCommand(newModelPull(), newModelInspect(), newModelTokenize(), newModelGenerate())
 	return c
 }
 
@@ -31,23 +32,36 @@ func wontFit(err error) bool {
 	return errors.Is(err, model.ErrWontFit) || errors.Is(err, activations.ErrWontFit)
 }
 
-// findModel resolves what a person calls a model: a path, or the base name of
-// one of the directories in AGAR_MODELS.
-func findModel(name string) string {
+// findModel resolves what a person calls a model: a path, the base name of one
+// of the directories in AGAR_MODELS, or OWNER/NAME[@REVISION] of one that was
+// pulled from a hub.
+func findModel(name string) (string, error) {
 	if _, err := os.Stat(name); err == nil {
-		return name
+		return name, nil
 	}
 	for _, dir := range filepath.SplitList(os.Getenv("AGAR_MODELS")) {
 		if filepath.Base(dir) == filepath.Base(name) {
-			return dir
+			return dir, nil
 		}
 	}
-	return name
+	ref, err := hub.ParseRef(name)
+	if err != nil || !strings.Contains(name, "/") {
+		return name, nil
+	}
+	dir, err := hub.Find(hub.FromEnv(os.Getenv), ref)
+	if err != nil {
+		return "", refused(fmt.Errorf("model: no file or directory %s, and %w", name, err))
+	}
+	return hub.Open(dir), nil
 }
 
 // openModel opens a model that a command was given.
 func openModel(name string) (*model.Model, error) {
-	m, err := model.Open(findModel(name), model.Options{})
+	path, err := findModel(name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.Open(path, model.Options{})
 	return m, refused(err)
 }
 

@@ -48,7 +48,11 @@ func runTokenize(c *cobra.Command, name string, o tokenizeOptions) error {
 	if o.file == "" {
 		return usagef("agar model tokenize: --text-file is needed; see 'agar model tokenize --help'")
 	}
-	tok, err := openTokenizer(findModel(name))
+	path, err := findModel(name)
+	if err != nil {
+		return err
+	}
+	tok, err := openTokenizer(path)
 	if err != nil {
 		return refused(err)
 	}

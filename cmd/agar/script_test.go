@@ -12,6 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"agar/model/hub/hubtest"
 	"agar/model/organism/builtin"
 )
 
@@ -19,8 +20,23 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"agar": main})
 }
 
+// organismHub is a hub whose org/tiny is the model of the built-in organism.
+func organismHub(t *testing.T, org string) *hubtest.Hub {
+	t.Helper()
+	files := map[string][]byte{"README.md": []byte("# an organism")}
+	for _, name := range []string{"config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"} {
+		data, err := os.ReadFile(filepath.Join(org, "model", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = data
+	}
+	return hubtest.New(t, files, "model.safetensors")
+}
+
 // TestScripts drives the program as a shell would; $ORG is the unpacked
-// built-in organism, $GGUF a tiny random model with 3 layers.
+// built-in organism, $GGUF a tiny random model with 3 layers, and the hub is
+// organismHub's.
 func TestScripts(t *testing.T) {
 	org, err := builtin.Open(context.Background(), filepath.Join(t.TempDir(), "cache"))
 	if err != nil {
@@ -30,6 +46,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fake := organismHub(t, org)
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireUniqueNames:  true,
@@ -37,6 +54,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ORG", org)
 			e.Setenv("GGUF", gguf)
+			e.Setenv("HF_ENDPOINT", fake.URL)
+			e.Setenv("HF_HOME", filepath.Join(e.WorkDir, ".hf"))
 			e.Setenv("AGAR_CACHE", filepath.Join(e.WorkDir, ".cache"))
 			e.Setenv("NO_COLOR", "1")
 			return nil

@@ -1,8 +1,10 @@
-package blob
+package disk
 
 import "golang.org/x/sys/windows"
 
-func diskFree(path string) (int64, error) {
+// Free is how many bytes this process can still write below path, which must
+// exist.
+func Free(path string) (int64, error) {
 	p, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return 0, err
@@ -13,7 +15,3 @@ func diskFree(path string) (int64, error) {
 	}
 	return int64(free), nil
 }
-
-// syncDir does nothing: directories cannot be flushed on Windows, and a rename
-// there is journalled.
-func syncDir(string) error { return nil }

@@ -1,0 +1,2 @@
+// Package disk says how much room a file system has left.
+package disk
