@@ -28,7 +28,9 @@ func NewRunner(m *model.Model, a *model.Adapter, lambda float32) Runner {
 func (r *modelRunner) Hooks() []HookInfo {
 	var out []HookInfo
 	for _, h := range r.m.Hooks(r.a) {
-		out = append(out, HookInfo(h))
+		if !h.PerKey { // rows of these have no width of their own
+			out = append(out, HookInfo{h.Name, h.Dim, h.Layer})
+		}
 	}
 	if r.a == nil {
 		return out

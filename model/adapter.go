@@ -15,7 +15,7 @@ type Adapter struct {
 	lora     *lora.Adapter
 	mods     [][nProjs]*attached // by layer
 	warnings []string
-	first    int // layer·stagesPerBlock + stage of the first adapted projection
+	first    int // first block with an adapted module
 }
 
 // attached is the factors of one module, ready to multiply.
@@ -95,13 +95,34 @@ func (a *Adapter) LoRA() *lora.Adapter { return a.lora }
 func (a *Adapter) Warnings() []string { return a.warnings }
 
 // FirstLayer is the first block with an adapted module.
-func (a *Adapter) FirstLayer() int { return a.first / stagesPerBlock }
+func (a *Adapter) FirstLayer() int { return a.first }
 
 // FirstHook is the first hook outside the adapter's own that it can change: of a
 // down_proj adapter on block L, blocks.L.hook_mlp_out.
 func (a *Adapter) FirstHook() string {
-	p := [stagesPerBlock]point{attnOut, attnOut, mlpPost, mlpOut}[a.first%stagesPerBlock]
-	return hookAt(a.FirstLayer(), p).String()
+	for h := hookAt(a.first, 0); h < a.m.Spec.finalHook(); h++ {
+		if _, _, own := h.adapts(); !own && a.m.Spec.exists(h) && a.changes(h) {
+			return a.m.hookName(h)
+		}
+	}
+	return finalName
+}
+
+// changes tells whether the adapter can change what hook h reads.
+func (a *Adapter) changes(h hookID) bool {
+	switch l := h.layer(); {
+	case l < a.first:
+		return false
+	case l > a.first:
+		return true
+	}
+	var adapted projs
+	for p, t := range a.mods[a.first] {
+		if t != nil {
+			adapted |= setOf(proj(p))
+		}
+	}
+	return adapted&a.m.Spec.by(h.point()) != 0
 }
 
 // Reaches tells whether adapter a can change what a hook reads. The error wraps
@@ -112,7 +133,7 @@ func (m *Model) Reaches(a *Adapter, hook string) error {
 	if err != nil {
 		return err
 	}
-	if h != embedHook && a.first < h.layer()*stagesPerBlock+sites[h.point()].upstream {
+	if h >= 0 && a.changes(h) {
 		return nil
 	}
 	return fmt.Errorf("model: %w: the adapter in %s cannot change %q, the first hook that it can is %q", ErrUnreached, a.lora.Dir, hook, a.FirstHook())

@@ -66,12 +66,12 @@ func (m *Model) Attach(l *lora.Adapter, o AttachOptions) (*Adapter, error) {
 	if err := m.fitting(l, o); err != nil {
 		return nil, fmt.Errorf("model: %s: %w: %w", l.File, ErrAdapter, err)
 	}
-	a := &Adapter{m: m, lora: l, mods: make([][nProjs]*attached, m.Spec.Layers), first: m.Spec.Layers * stagesPerBlock}
+	a := &Adapter{m: m, lora: l, mods: make([][nProjs]*attached, m.Spec.Layers), first: m.Spec.Layers}
 	for i := range l.Modules {
 		x := &l.Modules[i]
 		p, _ := m.projOf(x)
 		a.mods[x.Layer][p] = attach(x)
-		a.first = min(a.first, x.Layer*stagesPerBlock+stages[p])
+		a.first = min(a.first, x.Layer)
 	}
 	a.warnings = slices.Clone(l.Warnings)
 	if base := l.Config.BaseModel; base != "" && !sameModel(base, m.Name, m.Dir) {

@@ -4,44 +4,158 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 )
 
-// config is what agar reads of a config.json. Pointers tell an absent key from
-// a zero.
+// config reads a config.json key by key. It keeps the first error, and which keys
+// were read: whatever remains in the end is a key that the family does not know.
 type config struct {
-	Architectures     []string        `json:"architectures"`
-	NameOrPath        string          `json:"_name_or_path"`
-	HiddenSize        *int            `json:"hidden_size"`
-	IntermediateSize  *int            `json:"intermediate_size"`
-	Layers            *int            `json:"num_hidden_layers"`
-	Heads             *int            `json:"num_attention_heads"`
-	KVHeads           *int            `json:"num_key_value_heads"`
-	HeadDim           *int            `json:"head_dim"`
-	VocabSize         *int            `json:"vocab_size"`
-	MaxPos            *int            `json:"max_position_embeddings"`
-	RMSNormEps        *float64        `json:"rms_norm_eps"`
-	RopeTheta         *float64        `json:"rope_theta"`
-	RopeScaling       *ropeConfig     `json:"rope_scaling"`
-	RopeParameters    *ropeConfig     `json:"rope_parameters"`
-	TieWordEmbeddings *bool           `json:"tie_word_embeddings"`
-	HiddenAct         string          `json:"hidden_act"`
-	AttentionBias     bool            `json:"attention_bias"`
-	MLPBias           bool            `json:"mlp_bias"`
-	PartialRotary     *float64        `json:"partial_rotary_factor"`
-	EOS               tokenIDs        `json:"eos_token_id"`
-	Quantization      json.RawMessage `json:"quantization_config"`
+	keys map[string]json.RawMessage
+	read map[string]bool
+	path string // of keys inside an object, with a dot behind
+	err  error
 }
 
-// ropeConfig is rope_scaling of older and rope_parameters of newer configs.
-type ropeConfig struct {
-	Theta          *float64 `json:"rope_theta"`
-	RopeType       string   `json:"rope_type"`
-	Type           string   `json:"type"`
-	Factor         float64  `json:"factor"`
-	LowFreqFactor  float64  `json:"low_freq_factor"`
-	HighFreqFactor float64  `json:"high_freq_factor"`
-	OriginalMaxPos int      `json:"original_max_position_embeddings"`
-	PartialRotary  *float64 `json:"partial_rotary_factor"`
+func newConfig(data []byte) (*config, error) {
+	c := &config{read: map[string]bool{}}
+	if err := json.Unmarshal(data, &c.keys); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// get decodes a key into v and tells whether it is there and not null.
+func (c *config) get(key string, v any) bool {
+	c.read[key] = true
+	raw, ok := c.keys[key]
+	if !ok || bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
+		return false
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		c.fail("%s%s: %w", c.path, key, err)
+		return false
+	}
+	return true
+}
+
+func (c *config) fail(format string, args ...any) {
+	if c.err == nil {
+		c.err = fmt.Errorf(format, args...)
+	}
+}
+
+// has tells whether a key is there and not null.
+func (c *config) has(key string) bool {
+	var v json.RawMessage
+	return c.get(key, &v)
+}
+
+func (c *config) int(key string, def int) int {
+	v := def
+	c.get(key, &v)
+	return v
+}
+
+// need reads an integer that has no default.
+func (c *config) need(key string) (v int) {
+	if !c.get(key, &v) {
+		c.fail("found no %q", c.path+key)
+	}
+	return v
+}
+
+// float reads a number; JSON's integers are numbers too.
+func (c *config) float(key string, def float64) float64 {
+	v := def
+	c.get(key, &v)
+	return v
+}
+
+func (c *config) bool(key string, def bool) bool {
+	v := def
+	c.get(key, &v)
+	return v
+}
+
+func (c *config) string(key, def string) string {
+	v := def
+	c.get(key, &v)
+	return v
+}
+
+// only refuses a key with any value but those, of which the first is the default.
+func (c *config) only(key string, values ...any) {
+	var v any
+	if !c.get(key, &v) || slices.Contains(values, v) {
+		return
+	}
+	var want []string
+	for _, w := range values {
+		s, _ := json.Marshal(w)
+		want = append(want, string(s))
+	}
+	c.fail("%s%s %s is not supported, expected %s", c.path, key, bytes.TrimSpace(c.keys[key]), strings.Join(want, " or "))
+}
+
+// object reads an object for its own keys; nil when it is not there.
+func (c *config) object(key string) *config {
+	o := &config{read: map[string]bool{}, path: c.path + key + "."}
+	if !c.get(key, &o.keys) {
+		return nil
+	}
+	return o
+}
+
+// unread names the keys that nobody read and that are not null, in ascending order.
+func (c *config) unread() []string {
+	var left []string
+	for k := range c.keys {
+		if !c.read[k] && c.has(k) {
+			left = append(left, c.path+k)
+		}
+	}
+	slices.Sort(left)
+	return left
+}
+
+// harmless are the keys of configs that change no number of a forward: what a
+// text generation starts from, how the model was trained, saved or is to be run,
+// and what only other heads read.
+var harmless = strings.Fields(`
+	_name_or_path _attn_implementation _attn_implementation_autoset architectures attention_dropout attention_probs_dropout_prob
+	attn_implementation attn_pdrop auto_map bad_words_ids begin_suppress_tokens bos_token_id cache_implementation
+	chunk_size_feed_forward classifier_dropout custom_pipelines decoder_start_token_id diversity_penalty do_sample dtype
+	early_stopping embd_pdrop embd_dropout encoder_no_repeat_ngram_size eos_token_id experts_implementation exponential_decay_length_penalty
+	finetuning_task forced_bos_token_id forced_eos_token_id gradient_checkpointing hidden_dropout hidden_dropout_prob id2label
+	initializer_range label2id language length_penalty max_length min_length model_max_length model_type no_repeat_ngram_size
+	num_beam_groups num_beams num_return_sequences output_attentions output_hidden_states output_router_logits output_scores
+	pad_token_id prefix pretraining_tp problem_type remove_invalid_values repetition_penalty resid_pdrop residual_dropout
+	return_dict return_dict_in_generate router_aux_loss_coef sep_token_id summary_activation summary_first_dropout
+	summary_proj_to_labels summary_type summary_use_proj suppress_tokens task_specific_params temperature tf_legacy_loss
+	tokenizer_class top_k top_p torch_dtype torchscript transformers.js_config transformers_version typical_p
+	unsloth_fixed unsloth_version use_bfloat16 use_cache
+`)
+
+// everywhere are keys that may only have one value in any family.
+func (c *config) everywhere() {
+	c.only("is_encoder_decoder", false)
+	c.only("add_cross_attention", false)
+	c.only("is_decoder", false, true)
+	c.only("tie_encoder_decoder", false)
+	c.only("cross_attention_hidden_size")
+	for _, key := range []string{"quantization_config", "compression_config"} {
+		if c.has(key) {
+			c.fail("%s is not supported, expected plain F64, F32, F16 or BF16 weights (GGUF files may be quantised)", key)
+		}
+	}
+	var pruned map[string]any
+	if c.get("pruned_heads", &pruned) && len(pruned) > 0 {
+		c.fail("pruned_heads is not supported, expected none")
+	}
+	for _, k := range harmless {
+		c.read[k] = true
+	}
 }
 
 // tokenIDs is a JSON number, a list of them, or null.
@@ -63,79 +177,28 @@ func (t *tokenIDs) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// parseConfig reads a config.json and gives the Spec of its family.
+// parseConfig reads a config.json and gives the Spec of its family. A key that
+// the family does not know is an error that names it.
 func parseConfig(data []byte) (*config, *family, Spec, error) {
-	var c config
-	if err := json.Unmarshal(data, &c); err != nil {
-		return nil, nil, Spec{}, err
-	}
-	f, name, err := familyOf(c.Architectures)
+	c, err := newConfig(data)
 	if err != nil {
 		return nil, nil, Spec{}, err
 	}
-	s, err := f.spec(&c)
+	var architectures []string
+	c.get("architectures", &architectures)
+	f, name, err := familyOf(architectures)
 	if err != nil {
 		return nil, nil, Spec{}, err
 	}
+	s := f.spec(c)
 	s.Architecture = name
-	return &c, f, s, s.check()
-}
-
-// need reads a key that has no default.
-func need[T any](v *T, key string, err *error) T {
-	if v == nil {
-		if *err == nil {
-			*err = fmt.Errorf("found no %q", key)
-		}
-		var zero T
-		return zero
+	c.everywhere()
+	if left := c.unread(); len(left) > 0 {
+		c.fail("%s is not known of %s and could change its numbers (null or leaving it out takes the default)", strings.Join(left, ", "), name)
 	}
-	return *v
-}
-
-// or reads a key that has a default.
-func or[T any](v *T, def T) T {
-	if v == nil {
-		return def
+	if c.err != nil {
+		return nil, nil, Spec{}, c.err
 	}
-	return *v
-}
-
-// rope reads theta and scaling from wherever this config has them.
-func (c *config) rope(defaultTheta float64) (theta float64, s RopeScaling, err error) {
-	theta = or(c.RopeTheta, defaultTheta)
-	r := c.RopeParameters
-	if r == nil {
-		r = c.RopeScaling
-	}
-	for _, p := range []*float64{c.PartialRotary, partial(r)} {
-		if p != nil && *p != 1 {
-			return 0, s, fmt.Errorf("partial_rotary_factor %g is not supported, expected 1", *p)
-		}
-	}
-	if r == nil {
-		return theta, s, nil
-	}
-	theta = or(r.Theta, theta)
-	kind := r.RopeType
-	if kind == "" {
-		kind = r.Type
-	}
-	if kind == "" || kind == "default" {
-		return theta, s, nil
-	}
-	s = RopeScaling{Type: kind, Factor: r.Factor, LowFreqFactor: r.LowFreqFactor, HighFreqFactor: r.HighFreqFactor, OriginalMaxPos: r.OriginalMaxPos}
-	return theta, s, nil
-}
-
-func partial(r *ropeConfig) *float64 {
-	if r == nil {
-		return nil
-	}
-	return r.PartialRotary
-}
-
-// quantized tells whether the config announces weights in another form.
-func (c *config) quantized() bool {
-	return len(c.Quantization) > 0 && !bytes.Equal(bytes.TrimSpace(c.Quantization), []byte("null"))
+	s.complete()
+	return c, f, s, s.check()
 }

@@ -28,9 +28,13 @@ func FuzzParseConfig(f *testing.F) {
 		if s.Heads%s.KVHeads != 0 || s.DHead%2 != 0 || s.Parameters() <= 0 || workspaceBytes(&s, groupRows) <= 0 {
 			t.Fatalf("accepted %+v", s)
 		}
-		for _, v := range s.inverseFrequencies() {
-			if !(v >= 0 && v <= math.MaxFloat32) {
-				t.Fatalf("frequency %g of %+v", v, s)
+		for i := range s.Ropes {
+			for _, n := range []int{1, s.MaxPos} {
+				for _, v := range s.Ropes[i].inverseFrequencies(n) {
+					if !(v >= 0 && v <= math.MaxFloat32) {
+						t.Fatalf("frequency %g of %+v", v, s)
+					}
+				}
 			}
 		}
 	})
@@ -55,9 +59,9 @@ func TestTokenIDs(t *testing.T) {
 // position rounded to float32. Written out for one angle that exact arithmetic
 // would place elsewhere.
 func TestRotaryAnglesAreRoundedToFloat32(t *testing.T) {
-	s := Spec{DHead: 64, RopeTheta: 100000, MaxPos: 8192}
-	table := newRopeTable(&s, 2200)
-	inv := s.inverseFrequencies()
+	r := Rope{Dim: 64, Theta: 100000}
+	table := newRopeTable(&r, 2200, 2200)
+	inv := r.inverseFrequencies(2200)
 	moved := 0.0
 	for i, f := range inv {
 		angle := float64(float32(2199) * f)
@@ -74,20 +78,20 @@ func TestRotaryAnglesAreRoundedToFloat32(t *testing.T) {
 
 // GGUF files carry llama3 scaling as divisors of the frequencies.
 func TestDivisorsEqualLlama3(t *testing.T) {
-	plain := Spec{DHead: 64, RopeTheta: 500000}
+	plain := Rope{Dim: 64, Theta: 500000}
 	scaled := plain
-	scaled.RopeScaling = RopeScaling{Type: "llama3", Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPos: 8192}
+	scaled.Scaling = RopeScaling{Type: "llama3", Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPos: 8192}
 	byDivisor := plain
-	for i, f := range plain.inverseFrequencies() {
-		byDivisor.RopeScaling.Divisors = append(byDivisor.RopeScaling.Divisors, f/scaled.inverseFrequencies()[i])
+	for i, f := range plain.inverseFrequencies(1) {
+		byDivisor.Scaling.Divisors = append(byDivisor.Scaling.Divisors, f/scaled.inverseFrequencies(1)[i])
 	}
 	changed := 0
-	for i, want := range scaled.inverseFrequencies() {
+	for i, want := range scaled.inverseFrequencies(1) {
 		// Two roundings of float32.
-		if got := byDivisor.inverseFrequencies()[i]; math.Abs(float64(got/want-1)) > 2.4e-7 {
+		if got := byDivisor.inverseFrequencies(1)[i]; math.Abs(float64(got/want-1)) > 2.4e-7 {
 			t.Errorf("frequency %d: %g, expected %g", i, got, want)
 		}
-		if want != plain.inverseFrequencies()[i] {
+		if want != plain.inverseFrequencies(1)[i] {
 			changed++
 		}
 	}

@@ -13,25 +13,52 @@ import (
 // families.
 type family struct {
 	architectures []string // as in config.json
-	ggufName      string   // general.architecture
-	spec          func(c *config) (Spec, error)
+	ggufName      string   // general.architecture; empty: GGUF files are not read
+	spec          func(c *config) Spec
 	ggufSpec      func(f *gguf.File) (Spec, error)
 	hf, gguf      tensorNames
 	ignored       []string // suffixes of tensors in files that carry no weights
-	// rowOrder is how the rows of a projection of a GGUF file must be read to
-	// come in the order of the HF checkpoint; nil is as they lie.
-	rowOrder func(s *Spec, p proj) []int32
 }
 
-// tensorNames are the names of a family's tensors; %d is the layer.
+// tensorNames are the names of a family's tensors. Those of a block follow the
+// prefix block, in which %d is the layer; norms and modules are named without the
+// ".weight" and ".bias" behind.
 type tensorNames struct {
-	embed, norm, unembed string
-	attnNorm, mlpNorm    string
-	projs                [nProjs]string
-	ropeDivisors         string // divides the rotary frequencies; GGUF only
+	embed, positions, norm, unembed string
+	block                           string
+	ln1, ln1Post, ln2, ln2Post      string
+	qNorm, kNorm                    string
+	modules                         []module
+	router                          string // scores the experts
+	expert                          string // prefix of one expert's gate_proj, up_proj and down_proj, %d
+	ropeDivisors                    string // divides the rotary frequencies; GGUF only
 }
 
-func families() []*family { return []*family{llama()} }
+// decoderNames are the names that most families in HF checkpoints share.
+func decoderNames() tensorNames {
+	return tensorNames{
+		embed: "model.embed_tokens.weight", norm: "model.norm", unembed: "lm_head.weight",
+		block: "model.layers.%d.", ln1: "input_layernorm", ln2: "post_attention_layernorm",
+		qNorm: "self_attn.q_norm", kNorm: "self_attn.k_norm",
+		modules: projModules(),
+	}
+}
+
+// ggufNames are the names that most families in GGUF files share.
+func ggufNames() tensorNames {
+	return tensorNames{
+		embed: "token_embd.weight", norm: "output_norm", unembed: "output.weight",
+		block: "blk.%d.", ln1: "attn_norm", ln2: "ffn_norm", qNorm: "attn_q_norm", kNorm: "attn_k_norm",
+		modules: []module{
+			whole("attn_q", projQ), whole("attn_k", projK), whole("attn_v", projV), whole("attn_output", projO),
+			whole("ffn_gate", projGate), whole("ffn_up", projUp), whole("ffn_down", projDown),
+		},
+	}
+}
+
+func families() []*family {
+	return []*family{llama(), mistral(), qwen2(), qwen3(), gemma2()}
+}
 
 // familyOf finds the family of the architectures that a config.json lists.
 func familyOf(architectures []string) (*family, string, error) {
@@ -49,10 +76,12 @@ func familyOf(architectures []string) (*family, string, error) {
 func ggufFamily(name string) (*family, error) {
 	var have []string
 	for _, f := range families() {
-		if f.ggufName == name {
+		if f.ggufName == name && name != "" {
 			return f, nil
 		}
-		have = append(have, f.ggufName)
+		if f.ggufName != "" {
+			have = append(have, f.ggufName)
+		}
 	}
 	return nil, fmt.Errorf("%w: found %q, expected one of %s", ErrUnknownArchitecture, name, strings.Join(have, ", "))
 }

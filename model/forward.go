@@ -83,7 +83,7 @@ func (f *forward) group(lo, hi int) error {
 	if f.resid {
 		copy(f.res.Resid[row0*f.m.Spec.DModel:], x)
 	}
-	if f.wantsLogits() {
+	if f.wantsLogits() || f.taps[f.m.Spec.finalHook()] != nil {
 		return f.logits(x, lo, hi)
 	}
 	return nil
@@ -99,14 +99,34 @@ func (f *forward) enter(x []float32, row0, n int) error {
 	if err := f.m.finite(-1); err != nil {
 		return err
 	}
+	scale := float32(f.m.Spec.EmbedScale)
 	eachRows(n, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			s := f.rows.Seq[row0+i]
 			f.m.w.embed.Row(x[i*d:(i+1)*d], int(f.r.Seqs[s][row0+i-f.first[s]]))
+			if scale != 1 {
+				tensor.Scale(x[i*d:(i+1)*d], scale)
+			}
 		}
 	})
 	f.fire(embedHook, x, row0, n)
+	if f.m.Spec.LearnedPositions {
+		f.addPositions(x, row0, n)
+	}
 	return nil
+}
+
+// addPositions adds the vectors of their positions to x [n, DModel].
+func (f *forward) addPositions(x []float32, row0, n int) {
+	d := f.m.Spec.DModel
+	pos := buf(&f.ws.out, n*d)
+	eachRows(n, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			f.m.w.positions.Row(pos[i*d:(i+1)*d], int(f.rows.Pos[row0+i]))
+		}
+	})
+	f.fire(posEmbedHook, pos, row0, n)
+	addRows(x, pos, n)
 }
 
 // fire runs the edits of a hook on x [n, dim], rows row0 … of the call, and
@@ -137,6 +157,10 @@ func (f *forward) logits(x []float32, lo, hi int) error {
 	}
 	d, row0, n := f.m.Spec.DModel, f.first[lo], f.first[hi]-f.first[lo]
 	vocab := f.m.Spec.Vocab
+	normed := f.taps[f.m.Spec.finalHook()] != nil
+	if normed {
+		f.normalise(x, x, &f.m.w.norm, f.m.Spec.finalHook(), row0, n)
+	}
 	switch f.r.Logits {
 	case LastLogits:
 		last := buf(&f.ws.last, (hi-lo)*d)
@@ -144,23 +168,23 @@ func (f *forward) logits(x []float32, lo, hi int) error {
 			at := f.first[s+1] - 1 - row0
 			copy(last[(s-lo)*d:], x[at*d:(at+1)*d])
 		}
-		f.m.unembed(f.res.Logits[lo*vocab:hi*vocab], last, hi-lo, f.ws)
+		f.m.unembed(f.res.Logits[lo*vocab:hi*vocab], last, hi-lo, normed, f.ws)
 	case AllLogits:
-		f.m.unembed(f.res.Logits[row0*vocab:(row0+n)*vocab], x, n, f.ws)
+		f.m.unembed(f.res.Logits[row0*vocab:(row0+n)*vocab], x, n, normed, f.ws)
 	}
 	if f.r.OnLogits == nil {
 		return nil
 	}
-	return f.stream(x, row0, n)
+	return f.stream(x, row0, n, normed)
 }
 
 // stream hands logits to OnLogits some rows at a time.
-func (f *forward) stream(x []float32, row0, n int) error {
+func (f *forward) stream(x []float32, row0, n int, normed bool) error {
 	d, vocab := f.m.Spec.DModel, f.m.Spec.Vocab
 	for i := 0; i < n; i += logitRows {
 		k := min(logitRows, n-i)
 		y := buf(&f.ws.logits, k*vocab)
-		f.m.unembed(y, x[i*d:(i+k)*d], k, f.ws)
+		f.m.unembed(y, x[i*d:(i+k)*d], k, normed, f.ws)
 		if err := f.r.OnLogits(y, f.rows.part(row0+i, k)); err != nil {
 			return err
 		}
@@ -168,25 +192,28 @@ func (f *forward) stream(x []float32, row0, n int) error {
 	return nil
 }
 
-// unembed is y [n, Vocab] = W_U·norm(x) for x [n, DModel], which stays as it is.
-func (m *Model) unembed(y, x []float32, n int, ws *workspace) {
+// unembed is y [n, Vocab] = W_U·norm(x) for x [n, DModel], which stays as it is,
+// capped where the model caps logits. normed says that x went through the norm.
+func (m *Model) unembed(y, x []float32, n int, normed bool, ws *workspace) {
 	d, vocab := m.Spec.DModel, m.Spec.Vocab
 	for i := 0; i < n; i += groupRows {
 		k := min(groupRows, n-i)
-		h := buf(&ws.norm, k*d)
-		rmsNorm(h, x[i*d:(i+k)*d], m.w.norm, k, float32(m.Spec.RMSEps))
+		h := x[i*d : (i+k)*d]
+		if !normed {
+			h = buf(&ws.norm, k*d)
+			m.Spec.norm(h, x[i*d:(i+k)*d], &m.w.norm, k)
+		}
 		tensor.Linear(y[i*vocab:(i+k)*vocab], h, k, m.w.unembed)
+	}
+	if c := float32(m.Spec.LogitSoftcap); c > 0 {
+		eachPiece(y[:n*vocab], func(y []float32) { tensor.Softcap(y, c) })
 	}
 }
 
-// rmsNorm normalises n rows of x to dst; the rows have the width of w.
-func rmsNorm(dst, x, w []float32, n int, eps float32) {
-	d := len(w)
-	eachRows(n, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			tensor.RMSNorm(dst[i*d:(i+1)*d], x[i*d:(i+1)*d], w, eps)
-		}
-	})
+// eachPiece splits elementwise work on x among goroutines.
+func eachPiece(x []float32, f func(x []float32)) {
+	const piece = 1 << 13
+	tensor.Parallel((len(x)+piece-1)/piece, func(i int) { f(x[i*piece : min((i+1)*piece, len(x))]) })
 }
 
 // Unembed gives the logits [n, Vocab] of residuals [n, DModel] that leave the
@@ -197,7 +224,7 @@ func (m *Model) Unembed(resid []float32, n int) []float32 {
 	ws := m.spaces.Get().(*workspace)
 	defer m.spaces.Put(ws)
 	y := make([]float32, n*m.Spec.Vocab)
-	m.unembed(y, resid, n, ws)
+	m.unembed(y, resid, n, false, ws)
 	return y
 }
 

@@ -10,8 +10,12 @@ import (
 // changed.
 type HookInfo struct {
 	Name  string
-	Dim   int // width of a row
-	Layer int // block, −1 for hook_embed
+	Dim   int // width of a row; with PerKey the number of heads
+	Layer int // block, −1 before the first, the number of blocks after the last
+	Heads int // when not 0, a row is [Heads, Dim/Heads]
+	// PerKey says that a row is [Dim, keys] with a value for every position that
+	// the longest sequence of the call has; Request tells more.
+	PerKey bool
 }
 
 // point is a hook inside a block, in the order in which they fire.
@@ -19,95 +23,147 @@ type point int
 
 const (
 	residPre point = iota
+	ln1Normalized
 	qA
 	qDelta
 	kA
 	kDelta
 	vA
 	vDelta
+	hookQ
+	hookK
+	hookV
+	rotQ
+	rotK
+	attnScores
+	attnPattern
+	hookZ
 	oA
 	oDelta
+	ln1PostNormalized
 	attnOut
 	residMid
+	ln2Normalized
+	expertWeights
 	gateA
 	gateDelta
 	upA
 	upDelta
+	mlpPre
+	mlpPreLinear
 	mlpPost
 	downA
 	downDelta
+	ln2PostNormalized
 	mlpOut
 	residPost
 	nPoints
 )
 
-// site is what a hook inside a block is called and what it depends on there:
-// adapters on projections whose stage is below upstream change it.
-type site struct {
-	name     string
-	upstream int
+// projs is a set of projections, a bit each.
+type projs uint16
+
+func setOf(ps ...proj) (s projs) {
+	for _, p := range ps {
+		s |= 1 << p
+	}
+	return s
 }
 
-var sites = [nPoints]site{
-	residPre: {"hook_resid_pre", 0},
-	qA:       {"self_attn.q_proj.lora.hook_a", 0}, qDelta: {"self_attn.q_proj.lora.hook_delta", 1},
-	kA: {"self_attn.k_proj.lora.hook_a", 0}, kDelta: {"self_attn.k_proj.lora.hook_delta", 1},
-	vA: {"self_attn.v_proj.lora.hook_a", 0}, vDelta: {"self_attn.v_proj.lora.hook_delta", 1},
-	oA: {"self_attn.o_proj.lora.hook_a", 1}, oDelta: {"self_attn.o_proj.lora.hook_delta", 2},
-	attnOut: {"hook_attn_out", 2}, residMid: {"hook_resid_mid", 2},
-	gateA: {"mlp.gate_proj.lora.hook_a", 2}, gateDelta: {"mlp.gate_proj.lora.hook_delta", 3},
-	upA: {"mlp.up_proj.lora.hook_a", 2}, upDelta: {"mlp.up_proj.lora.hook_delta", 3},
-	mlpPost: {"mlp.hook_post", 3},
-	downA:   {"mlp.down_proj.lora.hook_a", 3}, downDelta: {"mlp.down_proj.lora.hook_delta", 4},
-	mlpOut: {"hook_mlp_out", 4}, residPost: {"hook_resid_post", 4},
+// site is what a hook inside a block is called, and the projections of the block
+// that it depends on: adapters on those change it. Where attention and MLP are
+// parallel, those of attention do not change what is inside the MLP.
+type site struct {
+	name string
+	by   projs
 }
+
+var (
+	byQK   = setOf(projQ, projK)
+	byQKV  = setOf(projQ, projK, projV)
+	byAttn = setOf(projQ, projK, projV, projO)
+	byPre  = byAttn | setOf(projGate)
+	byUp   = byAttn | setOf(projUp)
+	byPost = byPre | byUp
+	byAll  = byPost | setOf(projDown)
+)
+
+// sites are all hooks of a block. An adapter's own, which start with the path of
+// the module, are completed by pointName.
+var sites = [nPoints]site{
+	residPre: {"hook_resid_pre", 0}, ln1Normalized: {"ln1.hook_normalized", 0},
+	qA: {hookA, 0}, qDelta: {hookDelta, setOf(projQ)}, kA: {hookA, 0}, kDelta: {hookDelta, setOf(projK)}, vA: {hookA, 0}, vDelta: {hookDelta, setOf(projV)},
+	hookQ: {"attn.hook_q", setOf(projQ)}, hookK: {"attn.hook_k", setOf(projK)}, hookV: {"attn.hook_v", setOf(projV)},
+	rotQ: {"attn.hook_rot_q", setOf(projQ)}, rotK: {"attn.hook_rot_k", setOf(projK)},
+	attnScores: {"attn.hook_attn_scores", byQK}, attnPattern: {"attn.hook_pattern", byQK}, hookZ: {"attn.hook_z", byQKV},
+	oA: {hookA, byQKV}, oDelta: {hookDelta, byAttn},
+	ln1PostNormalized: {"ln1_post.hook_normalized", byAttn},
+	attnOut:           {"hook_attn_out", byAttn}, residMid: {"hook_resid_mid", byAttn},
+	ln2Normalized: {"ln2.hook_normalized", byAttn}, expertWeights: {"mlp.hook_expert_weights", byAttn},
+	gateA: {hookA, byAttn}, gateDelta: {hookDelta, byPre}, upA: {hookA, byAttn}, upDelta: {hookDelta, byUp},
+	mlpPre: {"mlp.hook_pre", byPre}, mlpPreLinear: {"mlp.hook_pre_linear", byUp}, mlpPost: {"mlp.hook_post", byPost},
+	downA: {hookA, byPost}, downDelta: {hookDelta, byAll},
+	ln2PostNormalized: {"ln2_post.hook_normalized", byAll},
+	mlpOut:            {"hook_mlp_out", byAll}, residPost: {"hook_resid_post", byAll},
+}
+
+// by is the projections of its block that a hook depends on.
+func (s *Spec) by(p point) projs {
+	set := sites[p].by
+	if p == mlpPre && !s.Gated {
+		set = byUp
+	}
+	if s.Parallel && p >= ln2Normalized && p < residPost {
+		set &^= byAttn
+	}
+	return set
+}
+
+// hookA and hookDelta end the names of an adapter's hooks.
+const (
+	hookA     = "lora.hook_a"
+	hookDelta = "lora.hook_delta"
+)
 
 // loraPoints are the points of a projection's adapter.
 var loraPoints = [nProjs]struct{ a, delta point }{
 	{qA, qDelta}, {kA, kDelta}, {vA, vDelta}, {oA, oDelta}, {gateA, gateDelta}, {upA, upDelta}, {downA, downDelta},
 }
 
-// stages order the projections of a block: what a projection reads depends on
-// those of a lower stage.
-var stages = [nProjs]int{projO: 1, projGate: 2, projUp: 2, projDown: 3}
-
-const stagesPerBlock = 4
-
-// hookID identifies a hook of a model: its block and point, or embedHook.
+// hookID identifies a hook of a model: its block and point, or one of those
+// before the blocks. The hook after them is finalHook.
 type hookID int
 
 const (
-	embedHook hookID = -1
-	embedName        = "hook_embed"
+	embedHook    hookID = -2
+	posEmbedHook hookID = -1
+	embedName           = "hook_embed"
+	posEmbedName        = "hook_pos_embed"
+	finalName           = "ln_final.hook_normalized"
 )
 
 func hookAt(layer int, p point) hookID { return hookID(layer*int(nPoints) + int(p)) }
 
+// finalHook is ln_final.hook_normalized.
+func (s *Spec) finalHook() hookID { return hookAt(s.Layers, 0) }
+
 func (h hookID) layer() int {
-	if h == embedHook {
+	if h < 0 {
 		return -1
 	}
 	return int(h) / int(nPoints)
 }
 
 func (h hookID) point() point {
-	if h == embedHook {
+	if h < 0 {
 		return residPost
 	}
 	return point(int(h) % int(nPoints))
 }
 
-// String is the hook's name.
-func (h hookID) String() string {
-	if h == embedHook {
-		return embedName
-	}
-	return "blocks." + strconv.Itoa(h.layer()) + "." + sites[h.point()].name
-}
-
 // adapts is the projection whose adapter the hook belongs to.
 func (h hookID) adapts() (p proj, isA, ok bool) {
-	if h == embedHook {
+	if h < 0 {
 		return 0, false, false
 	}
 	for p, at := range loraPoints {
@@ -118,52 +174,133 @@ func (h hookID) adapts() (p proj, isA, ok bool) {
 	return 0, false, false
 }
 
+// hookName is the name of a hook.
+func (m *Model) hookName(h hookID) string {
+	switch h {
+	case embedHook:
+		return embedName
+	case posEmbedHook:
+		return posEmbedName
+	case m.Spec.finalHook():
+		return finalName
+	}
+	return "blocks." + strconv.Itoa(h.layer()) + "." + m.pointName(h)
+}
+
+// pointName is the name of a hook inside its block. Where norms stand behind
+// attention and MLP only, they are ln1 and ln2 there.
+func (m *Model) pointName(h hookID) string {
+	name := sites[h.point()].name
+	if p, _, ok := h.adapts(); ok {
+		if md := moduleOf(m.fam.hf.modules, p); md != nil {
+			return md.path + "." + name
+		}
+		return projPath[p] + "." + name
+	}
+	if m.Spec.Placement == PostNorm {
+		name = strings.Replace(name, "_post.hook_normalized", ".hook_normalized", 1)
+	}
+	return name
+}
+
+// exists tells whether the model has hook h, adapters' aside.
+func (s *Spec) exists(h hookID) bool {
+	switch {
+	case h == embedHook, h == s.finalHook():
+		return true
+	case h == posEmbedHook:
+		return s.LearnedPositions
+	}
+	b := s.Blocks[h.layer()]
+	switch h.point() {
+	case ln1Normalized, ln2Normalized:
+		return s.Placement.before()
+	case ln1PostNormalized, ln2PostNormalized:
+		return s.Placement.after()
+	case rotQ, rotK:
+		return b.Rope >= 0
+	case residMid:
+		return !s.Parallel
+	case expertWeights:
+		return b.MoE
+	case mlpPre, mlpPost:
+		return !b.MoE
+	case mlpPreLinear:
+		return s.Gated && !b.MoE
+	}
+	return true
+}
+
 // parseHook reads a hook name.
-func parseHook(name string, layers int) (hookID, bool) {
-	if name == embedName {
+func (m *Model) parseHook(name string) (hookID, bool) {
+	switch name {
+	case embedName:
 		return embedHook, true
+	case posEmbedName:
+		return posEmbedHook, m.Spec.LearnedPositions
+	case finalName:
+		return m.Spec.finalHook(), true
 	}
 	rest, ok := strings.CutPrefix(name, "blocks.")
 	number, rest, ok2 := strings.Cut(rest, ".")
 	l, err := strconv.Atoi(number)
-	if !ok || !ok2 || err != nil || l < 0 || l >= layers || strconv.Itoa(l) != number {
+	if !ok || !ok2 || err != nil || l < 0 || l >= m.Spec.Layers || strconv.Itoa(l) != number {
 		return 0, false
 	}
-	for p, s := range sites {
-		if s.name == rest {
-			return hookAt(l, point(p)), true
+	for p := range nPoints {
+		if h := hookAt(l, p); m.Spec.exists(h) && m.pointName(h) == rest {
+			return h, true
 		}
 	}
 	return 0, false
 }
 
-// dim is the width of a hook; 0 when it belongs to an adapter that a does not
-// have (a may be nil).
-func (m *Model) dim(h hookID, a *Adapter) int {
+// info describes hook h; its Dim is 0 when it belongs to an adapter that a does
+// not have (a may be nil), or to nothing.
+func (m *Model) info(h hookID, a *Adapter) HookInfo {
+	s := &m.Spec
+	i := HookInfo{Layer: h.layer(), Dim: s.DModel}
+	if !s.exists(h) {
+		return HookInfo{}
+	}
+	i.Name = m.hookName(h)
+	if h < 0 || h == s.finalHook() {
+		return i
+	}
+	switch h.point() {
+	case hookQ, rotQ, hookZ:
+		i.Dim, i.Heads = s.Heads*s.DHead, s.Heads
+	case hookK, rotK, hookV:
+		i.Dim, i.Heads = s.KVHeads*s.DHead, s.KVHeads
+	case attnScores, attnPattern:
+		i.Dim, i.Heads, i.PerKey = s.Heads, s.Heads, true
+	case mlpPre, mlpPreLinear, mlpPost:
+		i.Dim = s.DMLP
+	case expertWeights:
+		i.Dim = s.Experts
+	}
 	p, isA, ok := h.adapts()
-	switch {
-	case !ok && h.point() == mlpPost:
-		return m.Spec.DMLP
-	case !ok:
-		return m.Spec.DModel
+	if !ok {
+		return i
 	}
-	t := a.at(h.layer(), p)
-	switch {
+	switch t := a.at(h.layer(), p); {
 	case t == nil:
-		return 0
+		i.Dim = 0
 	case isA:
-		return t.r
+		i.Dim = t.r
+	default:
+		i.Dim = t.out
 	}
-	return t.out
+	return i
 }
 
 // Hooks lists every hook in the order of computation, those of adapter a
 // included (nil: none).
 func (m *Model) Hooks(a *Adapter) []HookInfo {
-	out := []HookInfo{{embedName, m.Spec.DModel, -1}}
-	for h := hookAt(0, 0); h < hookAt(m.Spec.Layers, 0); h++ {
-		if d := m.dim(h, a); d > 0 {
-			out = append(out, HookInfo{h.String(), d, h.layer()})
+	var out []HookInfo
+	for h := embedHook; h <= m.Spec.finalHook(); h++ {
+		if i := m.info(h, a); i.Dim > 0 {
+			out = append(out, i)
 		}
 	}
 	return out
@@ -177,15 +314,15 @@ func (m *Model) Hook(name string, a *Adapter) (HookInfo, error) {
 	if err != nil {
 		return HookInfo{}, err
 	}
-	return HookInfo{name, m.dim(h, a), h.layer()}, nil
+	return m.info(h, a), nil
 }
 
 func (m *Model) hook(name string, a *Adapter) (hookID, error) {
-	h, ok := parseHook(name, m.Spec.Layers)
+	h, ok := m.parseHook(name)
 	if !ok {
 		return 0, fmt.Errorf("model: %w %q, nearest is %q", ErrUnknownHook, name, m.nearestHook(name, a))
 	}
-	if m.dim(h, a) > 0 {
+	if m.info(h, a).Dim > 0 {
 		return h, nil
 	}
 	if a == nil {

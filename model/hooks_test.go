@@ -14,7 +14,7 @@ func TestHooksListWhatFires(t *testing.T) {
 	m, a := tinyPair(t)
 	for _, adapter := range []*Adapter{nil, a} {
 		names := everyHook(m, adapter)
-		want := 1 + m.Spec.Layers*6
+		want := 2 + m.Spec.Layers*18
 		if adapter != nil {
 			want += m.Spec.Layers * 7 * 2
 		}
@@ -26,8 +26,12 @@ func TestHooksListWhatFires(t *testing.T) {
 			if got, err := m.Hook(h.Name, adapter); err != nil || got != h {
 				t.Errorf("Hook(%q) = %v, %v, listed as %v", h.Name, got, err, h)
 			}
-			if len(r.Hooks[h.Name]) != 3*h.Dim {
-				t.Errorf("%s: %d values, expected 3 rows of %d", h.Name, len(r.Hooks[h.Name]), h.Dim)
+			width := h.Dim
+			if h.PerKey {
+				width *= 3
+			}
+			if len(r.Hooks[h.Name]) != 3*width {
+				t.Errorf("%s: %d values, expected 3 rows of %d", h.Name, len(r.Hooks[h.Name]), width)
 			}
 			if !slices.ContainsFunc(r.Hooks[h.Name], func(v float32) bool { return v != 0 }) {
 				t.Errorf("%s: nothing was written", h.Name)

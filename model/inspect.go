@@ -96,7 +96,7 @@ func (m *Model) Inspect(ctx context.Context, l *lora.Adapter) (*Inspection, erro
 	r := &Inspection{
 		Name: m.Name, Path: m.Dir, Files: m.Files, Architecture: s.Architecture, Layers: s.Layers, DModel: s.DModel, DMLP: s.DMLP,
 		Heads: s.Heads, KVHeads: s.KVHeads, DHead: s.DHead, Vocab: s.Vocab, MaxPos: s.MaxPos,
-		RopeTheta: s.RopeTheta, RopeScaling: s.RopeScaling.name(), Tied: s.TieEmbeddings,
+		RopeTheta: s.ropeTheta(), RopeScaling: s.ropeScaling(), Tied: s.TieEmbeddings,
 		Parameters: s.Parameters(), Stored: m.w.storedBytes(), Workspace: m.plan.workspace, Panels: m.plan.panels,
 		EOS: append([]int32{}, m.EOS...), ChatTemplate: m.Chat != nil, TokenizerSize: m.Tokenizer.Size(),
 	}
@@ -108,14 +108,25 @@ func (m *Model) Inspect(ctx context.Context, l *lora.Adapter) (*Inspection, erro
 	return r, err
 }
 
-func (r *RopeScaling) name() string {
+// ropeTheta is the base of the first rotary embedding, 0 without one.
+func (s *Spec) ropeTheta() float64 {
+	if len(s.Ropes) == 0 {
+		return 0
+	}
+	return s.Ropes[0].Theta
+}
+
+// ropeScaling names the scaling of the first rotary embedding.
+func (s *Spec) ropeScaling() string {
 	switch {
-	case r.Divisors != nil:
+	case len(s.Ropes) == 0:
+		return "none"
+	case s.Ropes[0].Scaling.Divisors != nil:
 		return "divisors"
-	case r.Type == "":
+	case s.Ropes[0].Scaling.Type == "":
 		return "default"
 	}
-	return r.Type
+	return s.Ropes[0].Scaling.Type
 }
 
 // storedBytes adds up the tensors by storage type.

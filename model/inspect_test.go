@@ -25,7 +25,7 @@ func TestInspect(t *testing.T) {
 		t.Errorf("%d parameters, stored %v, expected 25312 in F32", r.Parameters, r.Stored)
 	}
 	a := r.Adapter
-	if len(a.Matched) != 21 || len(a.Unmatched) != 0 || a.Problem != nil || a.KL == nil || *a.FirstHook != "blocks.0.hook_attn_out" || len(a.SHA256) != 64 {
+	if len(a.Matched) != 21 || len(a.Unmatched) != 0 || a.Problem != nil || a.KL == nil || *a.FirstHook != "blocks.0.attn.hook_q" || len(a.SHA256) != 64 {
 		t.Errorf("adapter %+v", a)
 	}
 	for _, x := range a.Modules {

@@ -8,73 +8,74 @@ import (
 
 // llama is Meta's Llama and everything built like it: RMS norms before
 // attention and MLP, rotary embeddings over the whole head in two halves,
-// grouped-query attention, SwiGLU, no biases.
+// grouped-query attention, SwiGLU, no biases unless the config asks for them.
 func llama() *family {
-	return &family{
+	f := &family{
 		architectures: []string{"LlamaForCausalLM"},
 		ggufName:      "llama",
 		spec:          llamaSpec,
 		ggufSpec:      llamaGGUF,
-		hf: tensorNames{
-			embed: "model.embed_tokens.weight", norm: "model.norm.weight", unembed: "lm_head.weight",
-			attnNorm: "model.layers.%d.input_layernorm.weight", mlpNorm: "model.layers.%d.post_attention_layernorm.weight",
-			projs: [nProjs]string{
-				"model.layers.%d.self_attn.q_proj.weight", "model.layers.%d.self_attn.k_proj.weight",
-				"model.layers.%d.self_attn.v_proj.weight", "model.layers.%d.self_attn.o_proj.weight",
-				"model.layers.%d.mlp.gate_proj.weight", "model.layers.%d.mlp.up_proj.weight", "model.layers.%d.mlp.down_proj.weight",
-			},
-		},
-		gguf: tensorNames{
-			embed: "token_embd.weight", norm: "output_norm.weight", unembed: "output.weight",
-			attnNorm: "blk.%d.attn_norm.weight", mlpNorm: "blk.%d.ffn_norm.weight",
-			projs: [nProjs]string{
-				"blk.%d.attn_q.weight", "blk.%d.attn_k.weight", "blk.%d.attn_v.weight", "blk.%d.attn_output.weight",
-				"blk.%d.ffn_gate.weight", "blk.%d.ffn_up.weight", "blk.%d.ffn_down.weight",
-			},
-			ropeDivisors: "rope_freqs.weight",
-		},
-		ignored:  []string{"rotary_emb.inv_freq", "rope_freqs.weight"},
-		rowOrder: llamaRowOrder,
+		hf:            decoderNames(),
+		gguf:          ggufNames(),
+		ignored:       []string{"rotary_emb.inv_freq", "rope_freqs.weight"},
 	}
+	f.gguf.modules[projQ].parts[0].rows = llamaRows(func(s *Spec) int { return s.Heads })
+	f.gguf.modules[projK].parts[0].rows = llamaRows(func(s *Spec) int { return s.KVHeads })
+	f.gguf.ropeDivisors = "rope_freqs.weight"
+	return f
 }
 
 // llamaSpec reads a config.json; the defaults are LlamaConfig's.
-func llamaSpec(c *config) (Spec, error) {
-	var err error
-	s := Spec{
-		Layers: need(c.Layers, "num_hidden_layers", &err),
-		DModel: need(c.HiddenSize, "hidden_size", &err),
-		DMLP:   need(c.IntermediateSize, "intermediate_size", &err),
-		Heads:  need(c.Heads, "num_attention_heads", &err),
-		Vocab:  need(c.VocabSize, "vocab_size", &err),
-		MaxPos: or(c.MaxPos, 2048),
-		RMSEps: or(c.RMSNormEps, 1e-6),
+func llamaSpec(c *config) Spec {
+	s := c.decoder()
+	s.MaxPos = c.int("max_position_embeddings", 2048)
+	s.QKVBias = c.bool("attention_bias", false)
+	s.OBias = s.QKVBias
+	s.MLPBias = c.bool("mlp_bias", false)
+	c.swiglu(&s)
+	s.Ropes = []Rope{c.wholeRope(10000, &s)}
+	return s
+}
 
-		TieEmbeddings: or(c.TieWordEmbeddings, false),
+// decoder reads what the configs of Llama and its descendants have in common.
+func (c *config) decoder() Spec {
+	s := Spec{
+		Layers: c.need("num_hidden_layers"), DModel: c.need("hidden_size"), DMLP: c.need("intermediate_size"),
+		Heads: c.need("num_attention_heads"), Vocab: c.need("vocab_size"),
+		NormEps: c.float("rms_norm_eps", 1e-6), TieEmbeddings: c.bool("tie_word_embeddings", false), Gated: true,
 	}
-	if err != nil {
-		return s, err
-	}
-	s.KVHeads = or(c.KVHeads, s.Heads)
-	if s.DHead = or(c.HeadDim, 0); s.DHead == 0 && s.Heads > 0 {
+	s.KVHeads = c.int("num_key_value_heads", s.Heads)
+	if s.DHead = c.int("head_dim", 0); s.DHead == 0 && s.Heads > 0 {
 		if s.DModel%s.Heads != 0 {
-			return s, fmt.Errorf("found hidden_size %d and num_attention_heads %d without head_dim, expected a multiple", s.DModel, s.Heads)
+			c.fail("found hidden_size %d and num_attention_heads %d without head_dim, expected a multiple", s.DModel, s.Heads)
 		}
 		s.DHead = s.DModel / s.Heads
 	}
-	s.RopeTheta, s.RopeScaling, err = c.rope(10000)
-	switch {
-	case err != nil:
-	case c.HiddenAct != "" && c.HiddenAct != "silu":
-		err = fmt.Errorf("hidden_act %q is not supported, expected \"silu\"", c.HiddenAct)
-	case c.AttentionBias:
-		err = fmt.Errorf("attention_bias true is not supported, expected false")
-	case c.MLPBias:
-		err = fmt.Errorf("mlp_bias true is not supported, expected false")
-	case c.quantized():
-		err = fmt.Errorf("quantization_config is not supported, expected plain F32, F16 or BF16 weights (GGUF files may be quantised)")
+	return s
+}
+
+// swiglu refuses any other activation than SiLU.
+func (c *config) swiglu(s *Spec) {
+	c.only("hidden_act", "silu")
+	s.Activation = SiLU
+}
+
+// wholeRope reads a rotary embedding that must turn whole heads.
+func (c *config) wholeRope(theta float64, s *Spec) Rope {
+	r := c.rope(theta, s.DHead, s.MaxPos)
+	if r.Dim != s.DHead {
+		c.fail("partial_rotary_factor is not supported, expected 1 or none")
 	}
-	return s, err
+	s.extend(&r)
+	return r
+}
+
+// extend makes room for the positions that a dynamic scaling adds to those of
+// the config.
+func (s *Spec) extend(r *Rope) {
+	if r.Scaling.Type == "dynamic" && r.Scaling.Factor >= 1 && r.Scaling.Factor < 1e4 {
+		s.MaxPos = int(float64(s.MaxPos) * r.Scaling.Factor)
+	}
 }
 
 // llamaGGUF reads the metadata of a GGUF file.
@@ -87,8 +88,9 @@ func llamaGGUF(f *gguf.File) (Spec, error) {
 		DMLP:         g.int("llama.feed_forward_length"),
 		Heads:        g.int("llama.attention.head_count"),
 		MaxPos:       g.int("llama.context_length"),
-		RMSEps:       g.float("llama.attention.layer_norm_rms_epsilon"),
-		RopeTheta:    10000,
+		NormEps:      g.float("llama.attention.layer_norm_rms_epsilon"),
+		Gated:        true,
+		Ropes:        []Rope{{Theta: 10000}},
 	}
 	s.KVHeads, s.DHead = s.Heads, s.DModel/max(s.Heads, 1)
 	if g.has("llama.attention.head_count_kv") {
@@ -98,7 +100,7 @@ func llamaGGUF(f *gguf.File) (Spec, error) {
 		s.DHead = g.int("llama.attention.key_length")
 	}
 	if g.has("llama.rope.freq_base") {
-		s.RopeTheta = g.float("llama.rope.freq_base")
+		s.Ropes[0].Theta = g.float("llama.rope.freq_base")
 	}
 	if g.err != nil {
 		return s, g.err
@@ -121,23 +123,17 @@ func llamaGGUFRope(g *ggufMeta, s *Spec) error {
 	return g.err
 }
 
-// llamaRowOrder undoes the permutation of llama.cpp's converter, which stores
-// the rows of q and k so that the two halves of a head interleave: HF row
-// (h, half, i) of a head of n rows is stored at (h, 2i + half).
-func llamaRowOrder(s *Spec, p proj) []int32 {
-	heads := s.Heads
-	switch p {
-	case projQ:
-	case projK:
-		heads = s.KVHeads
-	default:
-		return nil
+// llamaRows undoes the permutation of llama.cpp's converter, which stores the
+// rows of q and k so that the two halves of a head interleave: HF row (h, half, i)
+// of a head of n rows is stored at (h, 2i + half).
+func llamaRows(heads func(s *Spec) int) func(s *Spec) []int32 {
+	return func(s *Spec) []int32 {
+		order := make([]int32, heads(s)*s.DHead)
+		for r := range order {
+			h, i := r/s.DHead, r%s.DHead
+			half, i := i/(s.DHead/2), i%(s.DHead/2)
+			order[r] = int32(h*s.DHead + 2*i + half)
+		}
+		return order
 	}
-	order := make([]int32, heads*s.DHead)
-	for r := range order {
-		h, i := r/s.DHead, r%s.DHead
-		half, i := i/(s.DHead/2), i%(s.DHead/2)
-		order[r] = int32(h*s.DHead + 2*i + half)
-	}
-	return order
 }

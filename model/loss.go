@@ -98,8 +98,8 @@ func (m *Model) divergence(ctx context.Context, adapted, base []float32) (Diverg
 			return d, fmt.Errorf("model: KL stopped at row %d: %w", i, err)
 		}
 		k := min(logitRows, n-i)
-		m.unembed(p, adapted[i*dim:(i+k)*dim], k, ws)
-		m.unembed(q, base[i*dim:(i+k)*dim], k, ws)
+		m.unembed(p, adapted[i*dim:(i+k)*dim], k, false, ws)
+		m.unembed(q, base[i*dim:(i+k)*dim], k, false, ws)
 		tensor.Parallel(k, func(j int) {
 			d.AdaptedBase[i+j], d.BaseAdapted[i+j] = klRow(p[j*vocab:(j+1)*vocab], q[j*vocab:(j+1)*vocab])
 		})

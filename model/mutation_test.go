@@ -75,12 +75,12 @@ func everyWeight(layers int) []mutation {
 	muts := []mutation{
 		{"embedding", func(m *Model, _ *lora.Adapter) { m.w.embed = zeroed(m.w.embed) }},
 		{"unembedding", func(m *Model, _ *lora.Adapter) { m.w.unembed = zeroed(m.w.unembed) }},
-		{"final norm", func(m *Model, _ *lora.Adapter) { clear(m.w.norm) }},
+		{"final norm", func(m *Model, _ *lora.Adapter) { clear(m.w.norm.w) }},
 	}
 	for l := range layers {
 		muts = append(muts,
-			mutation{fmt.Sprintf("block %d attention norm", l), func(m *Model, _ *lora.Adapter) { clear(m.w.blocks[l].attnNorm) }},
-			mutation{fmt.Sprintf("block %d MLP norm", l), func(m *Model, _ *lora.Adapter) { clear(m.w.blocks[l].mlpNorm) }})
+			mutation{fmt.Sprintf("block %d attention norm", l), func(m *Model, _ *lora.Adapter) { clear(m.w.blocks[l].ln1.w) }},
+			mutation{fmt.Sprintf("block %d MLP norm", l), func(m *Model, _ *lora.Adapter) { clear(m.w.blocks[l].ln2.w) }})
 		for p := range nProjs {
 			muts = append(muts, mutation{fmt.Sprintf("block %d %s", l, p), func(m *Model, _ *lora.Adapter) {
 				w := &m.w.blocks[l].projs[p]
@@ -110,20 +110,20 @@ func TestMutationsOfTheModel(t *testing.T) {
 		return mutation{name, func(m *Model, _ *lora.Adapter) { f(&m.Spec) }}
 	}
 	runMutations(t, "tied", "base", append(everyWeight(3),
-		spec("rope theta", func(s *Spec) { s.RopeTheta *= 1.01 }),
-		spec("epsilon", func(s *Spec) { s.RMSEps *= 1.01 }),
+		spec("rope theta", func(s *Spec) { s.Ropes[0].Theta *= 1.01 }),
+		spec("epsilon", func(s *Spec) { s.NormEps *= 1.01 }),
 		mutation{"key/value heads swapped", func(m *Model, _ *lora.Adapter) { swapHeads(m) }},
 		mutation{"blocks swapped", func(m *Model, _ *lora.Adapter) { m.w.blocks[0], m.w.blocks[1] = m.w.blocks[1], m.w.blocks[0] }},
 	))
 	runMutations(t, "llama3", "base", append(everyWeight(2),
 		mutation{"embedding taken as tied", func(m *Model, _ *lora.Adapter) { m.w.unembed = m.w.embed }}))
 	runMutations(t, "llama3", "base-long", []mutation{
-		spec("no scaling", func(s *Spec) { s.RopeScaling = RopeScaling{} }),
-		spec("factor", func(s *Spec) { s.RopeScaling.Factor *= 1.01 }),
-		spec("low frequency factor", func(s *Spec) { s.RopeScaling.LowFreqFactor *= 1.01 }),
-		spec("high frequency factor", func(s *Spec) { s.RopeScaling.HighFreqFactor *= 1.01 }),
-		spec("original context", func(s *Spec) { s.RopeScaling.OriginalMaxPos++ }),
-		spec("rope theta", func(s *Spec) { s.RopeTheta *= 1.01 }),
+		spec("no scaling", func(s *Spec) { s.Ropes[0].Scaling = RopeScaling{} }),
+		spec("factor", func(s *Spec) { s.Ropes[0].Scaling.Factor *= 1.01 }),
+		spec("low frequency factor", func(s *Spec) { s.Ropes[0].Scaling.LowFreqFactor *= 1.01 }),
+		spec("high frequency factor", func(s *Spec) { s.Ropes[0].Scaling.HighFreqFactor *= 1.01 }),
+		spec("original context", func(s *Spec) { s.Ropes[0].Scaling.OriginalMaxPos++ }),
+		spec("rope theta", func(s *Spec) { s.Ropes[0].Theta *= 1.01 }),
 	})
 	runMutations(t, "sharded", "base", everyWeight(2))
 }

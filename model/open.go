@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 
 	"agar/model/chat"
 	"agar/model/tensor"
@@ -45,9 +44,10 @@ type Model struct {
 	guards    []guard
 	skipCheck bool
 	closers   []func() error
-	rope      atomic.Pointer[ropeTable]
-	ropeGrow  sync.Mutex
-	spaces    sync.Pool // *workspace
+	fam       *family
+	ropes     []ropeStore // one for each of Spec.Ropes
+	ones      []float32   // [DModel]
+	spaces    sync.Pool   // *workspace
 }
 
 // eagerCheck is the size of weights up to which Open itself looks for NaN and
@@ -89,18 +89,35 @@ func (m *Model) explain(err error) error {
 
 // ready prepares an open model for its first forward.
 func (m *Model) ready() error {
-	for i := range m.w.blocks {
-		for _, w := range m.w.blocks[i].projs {
-			w.Keep(m.panels)
-		}
+	m.w.keep(m.panels)
+	m.ropes = make([]ropeStore, len(m.Spec.Ropes))
+	m.ones = make([]float32, m.Spec.DModel)
+	for i := range m.ones {
+		m.ones[i] = 1
 	}
-	m.w.unembed.Keep(m.panels)
 	m.guards = make([]guard, m.Spec.Layers+2)
 	m.spaces.New = func() any { return new(workspace) }
 	if m.plan.weights > eagerCheck {
 		return nil
 	}
 	return m.Check()
+}
+
+// keep lets every matrix that is multiplied by keep its panels.
+func (w *weights) keep(p *tensor.Panels) {
+	for i := range w.blocks {
+		b := &w.blocks[i]
+		all := append([]*tensor.Weight{b.router}, b.projs[:]...)
+		for _, e := range b.experts {
+			all = append(all, e.gate, e.up, e.down)
+		}
+		for _, x := range all {
+			if x != nil {
+				x.Keep(p)
+			}
+		}
+	}
+	w.unembed.Keep(p)
 }
 
 // Close unmaps the files of the model, which must not be used afterwards.

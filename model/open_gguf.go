@@ -21,7 +21,7 @@ func (m *Model) openGGUF(o Options) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.Dir, err)
 	}
-	m.Files = []string{m.Dir}
+	m.Files, m.fam = []string{m.Dir}, fam
 	src := newGGUFTensors(m.Dir, f)
 	if m.Spec, err = ggufSpec(fam, f, src); err != nil {
 		return fmt.Errorf("%s: %w", m.Dir, err)
@@ -29,7 +29,7 @@ func (m *Model) openGGUF(o Options) error {
 	if err := m.setPlan(o); err != nil {
 		return err
 	}
-	if m.w, err = bind(src, &m.Spec, fam.gguf, fam.rowOrder, fam.ignored); err != nil {
+	if m.w, err = bind(src, &m.Spec, &fam.gguf, fam.ignored); err != nil {
 		return err
 	}
 	if m.Tokenizer, err = f.Tokenizer(); err != nil {
@@ -54,10 +54,11 @@ func ggufSpec(fam *family, f *gguf.File, src *ggufTensors) (Spec, error) {
 	if t, ok, err := src.tensor(fam.gguf.ropeDivisors); err != nil {
 		return s, err
 	} else if ok {
-		if s.RopeScaling.Divisors, err = t.float32(); err != nil {
+		if s.Ropes[0].Scaling.Divisors, err = t.float32(); err != nil {
 			return s, err
 		}
 	}
+	s.complete()
 	return s, s.check()
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"agar/model/chat"
 	"agar/model/tokenizer"
@@ -22,7 +21,7 @@ func (m *Model) openHF(o Options) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	m.Spec, m.Name = spec, c.NameOrPath
+	m.Spec, m.fam, m.Name = spec, fam, c.string("_name_or_path", "")
 	if m.Name == "" {
 		m.Name = baseName(m.Dir)
 	}
@@ -35,7 +34,7 @@ func (m *Model) openHF(o Options) error {
 	if err := m.setPlan(o); err != nil {
 		return err
 	}
-	if m.w, err = bind(src, &m.Spec, fam.hf, nil, fam.ignored); err != nil {
+	if m.w, err = bind(src, &m.Spec, &fam.hf, fam.ignored); err != nil {
 		return err
 	}
 	if m.Tokenizer, err = tokenizer.Open(m.Dir); err != nil {
@@ -154,7 +153,9 @@ func (m *Model) readEOS(c *config) error {
 	if err != nil {
 		return err
 	}
-	m.EOS = slices.Clone(c.EOS)
+	var eos tokenIDs
+	c.get("eos_token_id", &eos)
+	m.EOS = eos
 	if data == nil {
 		return nil
 	}

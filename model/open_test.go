@@ -85,7 +85,7 @@ func TestOpenReadsTheDirectory(t *testing.T) {
 
 // specWithout is s with what GGUF rounds to float32 taken from g.
 func specWithout(s, g Spec) Spec {
-	s.RMSEps, s.RopeTheta = g.RMSEps, g.RopeTheta
+	s.NormEps, s.Ropes = g.NormEps, g.Ropes
 	return s
 }
 
@@ -146,7 +146,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"no config", remove(configFile), []string{configFile}},
 		{"config is no JSON", write(configFile, "{"), []string{configFile}},
-		{"unknown architecture", config("architectures", []string{"GPT2LMHeadModel"}), []string{"GPT2LMHeadModel", "LlamaForCausalLM"}},
+		{"unknown architecture", config("architectures", []string{"T5Model"}), []string{"T5Model", "LlamaForCausalLM"}},
 		{"no architecture", config("architectures", nil), []string{"none", "LlamaForCausalLM"}},
 		{"no hidden size", config("hidden_size", nil), []string{"hidden_size"}},
 		{"more layers than tensors", config("num_hidden_layers", 3), []string{"model.layers.2.input_layernorm.weight"}},
@@ -158,12 +158,14 @@ func TestOpenRefuses(t *testing.T) {
 		{"odd head", config("head_dim", 7), []string{"7", "even"}},
 		{"huge vocabulary", config("vocab_size", 1<<40), []string{"vocabulary"}},
 		{"epsilon", config("rms_norm_eps", 0), []string{"epsilon"}},
-		{"attention bias", config("attention_bias", true), []string{"attention_bias"}},
-		{"MLP bias", config("mlp_bias", true), []string{"mlp_bias"}},
+		{"attention bias", config("attention_bias", true), []string{"q_proj.bias"}},
+		{"MLP bias", config("mlp_bias", true), []string{"gate_proj.bias"}},
 		{"activation", config("hidden_act", "gelu"), []string{"hidden_act", "gelu"}},
-		{"rope type", config("rope_parameters", map[string]any{"rope_type": "yarn", "factor": 2.0}), []string{"yarn", "llama3"}},
+		{"rope type", config("rope_parameters", map[string]any{"rope_type": "mrope", "factor": 2.0}), []string{"mrope", "llama3"}},
 		{"llama3 without factors", config("rope_parameters", map[string]any{"rope_type": "llama3"}), []string{"factor"}},
 		{"partial rotary", config("rope_parameters", map[string]any{"rope_type": "default", "partial_rotary_factor": 0.5}), []string{"partial_rotary_factor"}},
+		{"a key of another family", config("final_logit_softcapping", 30.0), []string{"final_logit_softcapping", "LlamaForCausalLM"}},
+		{"a key of the rotary embedding", config("rope_parameters", map[string]any{"rope_type": "default", "mrope_section": []int{2, 2}}), []string{"rope_parameters.mrope_section"}},
 		{"quantised", config("quantization_config", map[string]any{"bits": 4}), []string{"quantization_config"}},
 		{"tied, but an unembedding is expected", func(t *testing.T, dir string) {
 			editJSON(t, filepath.Join(dir, indexFile), map[string]any{"weight_map": map[string]string{"model.embed_tokens.weight": "model-00001-of-00003.safetensors"}})
@@ -214,7 +216,8 @@ func TestModelTooLarge(t *testing.T) {
 	if !errors.As(err, &big) || !errors.Is(err, ErrWontFit) || big.Have != 100_000 || big.Weights < 100_000 {
 		t.Fatalf("%v: expected a TooLarge", err)
 	}
-	s := Spec{Layers: 40, DModel: 5120, DMLP: 13824, Heads: 40, KVHeads: 8, DHead: 128, Vocab: 152064}
+	s := Spec{Layers: 40, DModel: 5120, DMLP: 13824, Heads: 40, KVHeads: 8, DHead: 128, Vocab: 152064, Gated: true}
+	s.complete()
 	for _, x := range []struct {
 		gib  int64
 		says string

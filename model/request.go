@@ -77,12 +77,12 @@ type forward struct {
 	res      *Result
 	ws       *workspace
 	taps     map[hookID]*tap
-	from, to int   // blocks to run
-	last     point // the last point needed of block to−1
-	first    []int // first row of every sequence, and the number of rows
-	rows     Rows  // of every row
-	rope     *ropeTable
-	resid    bool // return what leaves the last block
+	from, to int            // blocks to run
+	last     point          // the last point needed of block to−1
+	first    []int          // first row of every sequence, and the number of rows
+	rows     Rows           // of every row
+	ropes    [][]*ropeTable // by Spec.Ropes and sequence; one for all where length does not matter
+	resid    bool           // return what leaves the last block
 }
 
 // tap is what happens at a hook.
@@ -100,7 +100,7 @@ func (m *Model) newForward(ctx context.Context, r *Request) (*forward, error) {
 			return nil, err
 		}
 	}
-	f.rope = m.ropeFor(f.longest())
+	f.turns()
 	return f, nil
 }
 
@@ -195,7 +195,7 @@ func (f *forward) hookUp() error {
 	}
 	asked := len(f.taps) > 0 || f.wantsLogits()
 	f.resid = f.r.To > 0 || !asked
-	if f.resid || f.wantsLogits() || f.r.Cache != nil {
+	if f.resid || f.wantsLogits() || f.r.Cache != nil || need == f.m.Spec.finalHook() {
 		return nil
 	}
 	f.to, f.last = max(need.layer()+1, f.from), need.point()
@@ -209,14 +209,15 @@ func (f *forward) tap(name string) (hookID, *tap, error) {
 		return 0, nil, err
 	}
 	switch l := h.layer(); {
-	case h == embedHook && (f.from > 0 || f.r.Resid != nil):
+	case h < 0 && (f.from > 0 || f.r.Resid != nil):
 		return 0, nil, fmt.Errorf("model: %w: %q would not fire: the call enters block %d with a residual", ErrUnreached, name, f.from)
-	case h != embedHook && (l < f.from || l >= f.to):
+	case h == f.m.Spec.finalHook() && f.to == f.m.Spec.Layers:
+	case h >= 0 && (l < f.from || l >= f.to):
 		return 0, nil, fmt.Errorf("model: %w: %q would not fire: the call runs blocks [%d, %d)", ErrUnreached, name, f.from, f.to)
 	}
 	t := f.taps[h]
 	if t == nil {
-		t = &tap{dim: f.m.dim(h, f.r.Adapter)}
+		t = &tap{dim: f.width(h)}
 		f.taps[h] = t
 	}
 	return h, t, nil
@@ -256,11 +257,48 @@ func (f *forward) past(i int) int {
 	return 0
 }
 
-// longest is the number of positions that the rotary table must have.
+// length is the number of tokens of sequence i, cached ones counted.
+func (f *forward) length(i int) int { return f.past(i) + len(f.r.Seqs[i]) }
+
+// longest is the length of the longest sequence.
 func (f *forward) longest() int {
 	n := 0
-	for i, ids := range f.r.Seqs {
-		n = max(n, f.past(i)+len(ids))
+	for i := range f.r.Seqs {
+		n = max(n, f.length(i))
 	}
 	return n
+}
+
+// width is the length of a row of hook h in this call.
+func (f *forward) width(h hookID) int {
+	i := f.m.info(h, f.r.Adapter)
+	if i.PerKey {
+		return i.Dim * f.longest()
+	}
+	return i.Dim
+}
+
+// turns finds the rotary tables of this call.
+func (f *forward) turns() {
+	f.ropes = make([][]*ropeTable, len(f.m.Spec.Ropes))
+	longest := f.longest()
+	for i := range f.ropes {
+		r := &f.m.Spec.Ropes[i]
+		if !r.Scaling.byLength() {
+			f.ropes[i] = []*ropeTable{f.m.ropes[i].get(r, longest, f.m.Spec.MaxPos)}
+			continue
+		}
+		for s := range f.r.Seqs {
+			f.ropes[i] = append(f.ropes[i], f.m.ropes[i].get(r, f.length(s), f.m.Spec.MaxPos))
+		}
+	}
+}
+
+// rope is the table that block l uses for sequence s, nil for none.
+func (f *forward) rope(l, s int) *ropeTable {
+	i := f.m.Spec.Blocks[l].Rope
+	if i < 0 {
+		return nil
+	}
+	return f.ropes[i][min(s, len(f.ropes[i])-1)]
 }

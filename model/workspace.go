@@ -20,14 +20,19 @@ const logitRows = 128
 // workspace is the buffers of one group, reused from call to call.
 type workspace struct {
 	resid     []float32 // [rows, DModel]
-	norm, out []float32 // [groupRows, DModel]
+	norm      []float32 // [groupRows, DModel]
+	att, out  []float32 // [groupRows, DModel], what attention and MLP add
 	q         []float32 // [rows, Heads·DHead], then what attention reads out
 	k, v      []float32 // [rows, KVHeads·DHead]
 	gate, up  []float32 // [groupRows, DMLP]
+	scores    []float32 // [groupRows, Experts]
+	routed    []float32 // [groupRows, DModel], the rows of one expert
+	routes    routes
 	inner     []float32 // [groupRows, rank]
 	delta     []float32 // [groupRows, widest output of an adapted module]
 	last      []float32 // [sequences, DModel]
 	logits    []float32 // [logitRows, Vocab], when streamed
+	pattern   []float32 // [queryChunk, Heads, keys], when hooks of attention are tapped
 	tasks     []attnTask
 	perWorker sync.Pool // *attnScratch
 }
@@ -35,7 +40,7 @@ type workspace struct {
 // workspaceBytes is the size of a workspace for so many rows without adapter,
 // and of the attention's scratch on two threads.
 func workspaceBytes(s *Spec, rows int) int64 {
-	perRow := 3*s.DModel + s.Heads*s.DHead + 2*s.KVHeads*s.DHead + 2*s.DMLP
+	perRow := 4*s.DModel + s.Heads*s.DHead + 2*s.KVHeads*s.DHead + 2*s.DMLP
 	return 4*int64(rows)*int64(perRow) + 2*4*scoreLimit
 }
 

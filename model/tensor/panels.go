@@ -99,6 +99,10 @@ func (w *Weight) pack(k *kernel, dst []float32, i int) {
 	if cols < k.nr {
 		clear(dst[:w.cols*k.nr])
 	}
+	if w.inOut && w.order == nil {
+		w.packInOut(k, dst, j0, cols)
+		return
+	}
 	if w.f32 != nil && w.order == nil {
 		k.interleave(dst, w.f32[j0*w.cols:], cols, w.cols, w.cols, k.nr)
 		return

@@ -16,6 +16,8 @@ type Weight struct {
 	f32        []float32 // float32 memory handed in as such
 	rowBytes   int
 	order      []int32 // logical row i is stored row order[i]; nil: as stored
+	inOut      bool    // stored as [Cols, ld]: logical row i is the stored column first+i
+	ld, first  int
 
 	panels *Panels // where packed panels may be kept; nil: nowhere
 	mu     sync.Mutex
@@ -69,7 +71,7 @@ func (w *Weight) Permuted(order []int32) *Weight {
 		rows[i] = int32(w.stored(int(o)))
 	}
 	return &Weight{dtype: w.dtype, rows: len(order), cols: w.cols,
-		data: w.data, f32: w.f32, rowBytes: w.rowBytes, order: rows}
+		data: w.data, f32: w.f32, rowBytes: w.rowBytes, order: rows, inOut: w.inOut, ld: w.ld, first: w.first}
 }
 
 // stored is the stored row of logical row i.
@@ -93,6 +95,10 @@ func (w *Weight) Row(dst []float32, i int) {
 // len(dst) are whole numbers of blocks.
 func (w *Weight) part(k *kernel, dst []float32, i, k0 int) {
 	r := w.stored(i)
+	if w.inOut {
+		w.column(k, dst, r, k0)
+		return
+	}
 	if w.f32 != nil {
 		copy(dst, w.f32[r*w.cols+k0:])
 		return

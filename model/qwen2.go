@@ -1,0 +1,54 @@
+package model
+
+import "slices"
+
+// qwen2 is Llama with biases on q, k and v; Qwen 2.5 is the same.
+func qwen2() *family {
+	return &family{architectures: []string{"Qwen2ForCausalLM"}, spec: qwen2Spec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"}}
+}
+
+// qwen2Spec reads a config.json; the defaults are Qwen2Config's.
+func qwen2Spec(c *config) Spec {
+	s := c.decoder()
+	s.KVHeads = c.int("num_key_value_heads", 32)
+	s.MaxPos = c.int("max_position_embeddings", 32768)
+	s.QKVBias = true
+	c.swiglu(&s)
+	s.Ropes = []Rope{c.wholeRope(10000, &s)}
+	c.qwenWindows(&s)
+	return s
+}
+
+// qwenWindows gives a sliding window to the blocks from max_window_layers on, if
+// use_sliding_window is on, or to those that layer_types names.
+func (c *config) qwenWindows(s *Spec) {
+	s.uniform(BlockSpec{})
+	window, from := c.window("sliding_window", 4096), c.int("max_window_layers", 28)
+	if !c.bool("use_sliding_window", false) {
+		window = 0
+	}
+	sliding := func(l int) bool { return window > 0 && l >= from }
+	c.layerWindows(s, window, sliding)
+}
+
+// layerWindows gives the window to the blocks that layer_types calls
+// sliding_attention, or to those that sliding names when there is no layer_types.
+func (c *config) layerWindows(s *Spec, window int, sliding func(l int) bool) {
+	var types []string
+	if c.get("layer_types", &types) && len(types) != len(s.Blocks) {
+		c.fail("layer_types: found %d entries, expected %d", len(types), len(s.Blocks))
+		return
+	}
+	for l := range s.Blocks {
+		local := sliding(l)
+		if types != nil {
+			if !slices.Contains([]string{"sliding_attention", "full_attention"}, types[l]) {
+				c.fail("layer_types: found %q, expected sliding_attention or full_attention", types[l])
+			}
+			local = types[l] == "sliding_attention"
+		}
+		if local {
+			s.Blocks[l].Window = window
+		}
+	}
+}
