@@ -84,7 +84,7 @@ func (r *run) paths(ctx context.Context, report progress.Func) ([]*path, error) 
 			return nil, err
 		}
 		out = append(out, newPath(r.steps, states))
-		report.Emit(progress.Event{Job: "phase", Stage: "geometry", Step: int64(i + 1), Total: int64(len(r.names)), Unit: "modules", Message: name})
+		report.Emit(progress.Event{Stage: "geometry", Step: int64(i + 1), Total: int64(len(r.names)), Unit: "modules", Message: name})
 	}
 	if len(out) > 1 {
 		out = append(out, combine(r.steps, out))

@@ -37,7 +37,7 @@ func (f *follower) baseOf(ctx context.Context, ws []window) (*baseline, error) {
 		full, inner = append(full, h...), append(inner, x...)
 		b.resid = append(b.resid, resid...)
 		b.batch = append(b.batch, b.batch[i]+rowsOf(part))
-		f.emit("base", i+1, 0)
+		f.emit("base", i+1, 0, "forwards")
 	}
 	for _, w := range ws {
 		b.count = append(b.count, w.count...)

@@ -45,7 +45,7 @@ func (f *follower) closedForm(ctx context.Context, b *baseline) error {
 				c.cells[i].tile(c, pre[lo*f.SAE.DSAE:], h[lo*d:], e0[lo*d:], b.x[(from+lo)*c.width:], hi-lo)
 			})
 		}
-		f.emit("follow", from+n, b.counted)
+		f.emit("follow", from+n, b.counted, "tokens")
 	}
 	baseTally.into(&f.t.Base)
 	for _, x := range c.cells {

@@ -28,7 +28,7 @@ func (f *follower) crossEntropy(ctx context.Context) error {
 	}
 	return f.each(func(s, l int) error {
 		f.t.DeltaCE[f.t.index(s, l)], err = e.delta(ctx, f.states[s], f.Lambdas[l])
-		f.emit("splice", s+1, len(f.Steps))
+		f.emit("splice", s*len(f.Lambdas)+l+1, len(f.Steps)*len(f.Lambdas), "checkpoints × λ")
 		return err
 	})
 }

@@ -235,6 +235,6 @@ func (f *follower) each(visit func(step, lambda int) error) error {
 	return nil
 }
 
-func (f *follower) emit(stage string, step, total int) {
-	f.Progress.Emit(progress.Event{Job: "phase", Stage: stage, Step: int64(step), Total: int64(total), Unit: "checkpoints"})
+func (f *follower) emit(stage string, step, total int, unit string) {
+	f.Progress.Emit(progress.Event{Stage: stage, Step: int64(step), Total: int64(total), Unit: unit})
 }

@@ -23,7 +23,7 @@ func (f *follower) own(ctx context.Context) error {
 		return err
 	}
 	return f.each(func(s, l int) error {
-		f.emit("own", s+1, len(f.Steps))
+		f.emit("own", s*len(f.Lambdas)+l+1, len(f.Steps)*len(f.Lambdas), "checkpoints × λ")
 		x := f.t.At(s, l)
 		err := f.speak(ctx, prompts, f.states[s], f.Lambdas[l], &x)
 		f.t.set(s, l, x)

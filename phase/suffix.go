@@ -23,7 +23,7 @@ func (f *follower) suffixes(ctx context.Context, b *baseline) error {
 		t := newTally(f.SAE)
 		t.addRows(f.SAE, stream, h, b.h, e0, b.counted)
 		f.t.record(s, l, t.into)
-		f.emit("follow", s+1, len(f.Steps))
+		f.emit("follow", s*len(f.Lambdas)+l+1, len(f.Steps)*len(f.Lambdas), "checkpoints × λ")
 		return nil
 	})
 }

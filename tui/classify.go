@@ -46,6 +46,9 @@ func (c *classifier) classify(paths []string) error {
 // things.
 func (c *classifier) add(path string) (found bool, err error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("tui: %s: found nothing there, %s", path, expected)
+	}
 	if err != nil {
 		return false, fmt.Errorf("tui: %w", err)
 	}
@@ -98,10 +101,16 @@ func (c *classifier) addFile(path string) (bool, error) {
 	if !errors.Is(err, phase.ErrFormat) {
 		return false, fmt.Errorf("tui: %w", err)
 	}
-	t, err := phase.ReadTrajectory(path)
-	if err == nil {
+	t, terr := phase.ReadTrajectory(path)
+	if terr == nil {
 		c.read[path] = t
 		return true, c.w.set(kindTrajectory, path)
+	}
+	switch filepath.Base(path) { // files of these names are nothing else
+	case "phase.arrow":
+		return false, fmt.Errorf("tui: %w", err)
+	case "trajectory.arrow":
+		return false, fmt.Errorf("tui: %w", terr)
 	}
 	return false, nil
 }
@@ -175,6 +184,8 @@ func contents(path string) string {
 	switch {
 	case err != nil:
 		return err.Error()
+	case filepath.Ext(path) == ".gguf":
+		return "a model (agar model inspect)"
 	case !info.IsDir():
 		return fmt.Sprintf("a file of %s bytes", count(info.Size()))
 	}
@@ -193,7 +204,10 @@ func contents(path string) string {
 	if len(entries) > 4 {
 		s += fmt.Sprintf(" and %d more", len(entries)-4)
 	}
-	if exists(path, "config.json") {
+	switch {
+	case exists(path, "adapter_config.json"):
+		s += " (one checkpoint; its run is the directory above it)"
+	case exists(path, "config.json"):
 		s += " (a model: agar model inspect)"
 	}
 	return s

@@ -47,7 +47,7 @@ func newDetail(e *env) *detail {
 }
 
 func (d *detail) title() (name, facts string) {
-	if d.id < 0 {
+	if d.id < 0 || d.load.err != nil {
 		return "feature", ""
 	}
 	name = fmt.Sprintf("feature #%d", d.id)
@@ -211,8 +211,13 @@ func (d *detail) nextKind() tea.Cmd {
 }
 
 func (d *detail) status() (string, bool) {
-	if len(d.trail) > 0 {
+	switch {
+	case len(d.trail) > 0:
 		return fmt.Sprintf("esc goes back to #%d", d.trail[len(d.trail)-1]), false
+	case d.load.err != nil || d.id < 0:
+		return "", false
+	case len(d.env.axes.Steps) == 0:
+		return "examples and histogram are of the indexed capture", false
 	}
-	return "examples are from the capture that the index was made of; h l move the checkpoint of the trajectory", false
+	return "examples are of the indexed capture; h l move along the trajectory", false
 }

@@ -16,7 +16,7 @@ func (d *detail) examplesNote() string {
 	if len(d.examples) == 0 {
 		return "e: next kind"
 	}
-	return fmt.Sprintf("%d–%d of %d · e: next kind", d.first+1, len(d.examples), len(d.examples))
+	return fmt.Sprintf("from %d of %d · e: next kind", d.first+1, len(d.examples))
 }
 
 // drawExamples writes each example with a line of where it is when the panel is
@@ -99,12 +99,23 @@ func (d *detail) drawHist(g *cell.Grid, r cell.Rect, _ bool) {
 	if drawMissing(g, r, t, &d.load) || len(d.feature.Hist) == 0 || r.H < 2 {
 		return
 	}
+	hist, end := d.feature.filled()
 	bars, axis := r.Top(r.H - 1)
-	raster.Columns(g, bars, d.feature.Hist, true, d.env.sym, t.Series[0])
+	raster.Columns(g, bars, hist, true, d.env.sym, t.Series[0])
 	g.Text(axis, "0", t.Dim)
-	mid := num(d.feature.HistMax / 2)
+	mid := num(end / 2)
 	g.Text(cell.Rect{X: axis.X + (axis.W-len(mid))/2, Y: axis.Y, W: len(mid), H: 1}, mid, t.Dim)
-	g.Right(axis, num(d.feature.HistMax), t.Dim)
+	g.Right(axis, num(end), t.Dim)
+}
+
+// filled is the histogram without the empty bins above the largest activation,
+// and where it ends.
+func (f *Feature) filled() (hist []float64, end float64) {
+	n := len(f.Hist)
+	for n > 1 && f.Hist[n-1] == 0 {
+		n--
+	}
+	return f.Hist[:n], f.HistMax * float64(n) / float64(len(f.Hist))
 }
 
 func (d *detail) drawLens(g *cell.Grid, r cell.Rect, _ bool) {
@@ -176,7 +187,7 @@ func (d *detail) traceNote() string {
 		return ""
 	}
 	i := d.env.axisStep()
-	s := fmt.Sprintf("mean %s at %d", num(at(d.trace.Mean, i)), d.env.axes.Steps[i])
+	s := fmt.Sprintf("%s at %d", num(at(d.trace.Mean, i)), d.env.axes.Steps[i])
 	if n := len(d.env.axes.Lambdas); n > 0 {
 		s += " · λ " + dial(d.env.axes.Lambdas[d.env.lambdaIndex()])
 	}
@@ -184,9 +195,9 @@ func (d *detail) traceNote() string {
 	case d.trace.Onset < 0:
 		return s
 	case d.trace.Delta > 0:
-		return fmt.Sprintf("%s · ▲ rises %d", s, d.trace.Onset)
+		return fmt.Sprintf("%s · ▲%d", s, d.trace.Onset)
 	}
-	return fmt.Sprintf("%s · ▼ falls %d", s, d.trace.Onset)
+	return fmt.Sprintf("%s · ▼%d", s, d.trace.Onset)
 }
 
 func (d *detail) drawTrace(g *cell.Grid, r cell.Rect, _ bool) {

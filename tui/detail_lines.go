@@ -15,7 +15,7 @@ func (d *detail) examplesOrigin() []origin {
 }
 
 func (d *detail) histOrigin() []origin {
-	return []origin{{"activation histogram", "number of firings by activation, bins of equal width from 0 to the largest; heights are logarithms", "tokens on which the feature is active", d.feature.Source}}
+	return []origin{{"activation histogram", "number of firings by activation, bins of equal width from 0 to just above the largest; heights are logarithms", "tokens on which the feature is active", d.feature.Source}}
 }
 
 func (d *detail) lensOrigin() []origin {

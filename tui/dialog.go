@@ -54,7 +54,7 @@ func (p *pager) draw(g *cell.Grid, r cell.Rect, a *App) {
 	p.top = min(max(p.top, 0), max(len(lines)-room, 0))
 	note := "any key closes"
 	if len(lines) > room {
-		note = fmt.Sprintf("j k scroll · %d of %d · any other key closes", min(p.top+room, len(lines)), len(lines))
+		note = fmt.Sprintf("j k scroll · %d of %d lines", min(p.top+room, len(lines)), len(lines))
 	}
 	g.Box(box, p.title, note, true, t.Focus, t.Title)
 	for i := range room {

@@ -155,7 +155,7 @@ func (f *fake) Examples(_ context.Context, id int, kind string, n int) ([]Exampl
 func (f *fake) Phase(_ context.Context, q PhaseQuery) (Phase, error) {
 	p := Phase{
 		Run: "runs/medical-r1", Modules: []string{"model.layers.21.mlp.down_proj", "model.layers.22.mlp.down_proj"},
-		Ks: []int{10, 20, 40}, Module: q.Module, K: q.K, Steps: f.steps, LogSteps: f.steps, Ratio: [2]float64{.81, .14}, Median: 12.9,
+		Ks: []int{10, 20, 40}, TurnKs: []int{10, 20, 40}, DebiasedKs: []int{10, 20, 40}, Looked: true, Module: q.Module, K: q.K, Steps: f.steps, LogSteps: f.steps, Ratio: [2]float64{.81, .14}, Median: 12.9,
 		Events: []Event{
 			{Kind: "grad_peak", Step: 145, Statistic: 2.14, Lo: math.NaN(), Hi: math.NaN()},
 			{Kind: "turn", Module: "model.layers.21.mlp.down_proj", Step: 190, Statistic: 44, SE: 6, Lo: 180, Hi: 200, Agreement: "k 20, 40 agree"},

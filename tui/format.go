@@ -81,6 +81,14 @@ func count[T int | int64](n T) string {
 	return s
 }
 
+// counted is a number of things: 1 step, 40 steps.
+func counted[T int | int64](n T, unit string) string {
+	if n == 1 {
+		unit = strings.TrimSuffix(unit, "s")
+	}
+	return count(n) + " " + unit
+}
+
 // stepName is a step, – when there is none.
 func stepName(step int) string {
 	if step < 0 {

@@ -123,7 +123,7 @@ func TestJourneyScrubber(t *testing.T) {
 }
 
 func TestJourneyHelpInfoZoom(t *testing.T) {
-	open(t, screenPhase).press("?").see("Keys · phase", "next window k of the turn angle", "any other key closes").
+	open(t, screenPhase).press("?").see("Keys · phase", "next window k of the turn angle", "j k scroll").
 		press("x").notSee("Keys · phase").
 		press("tab", "tab", "tab", "tab", "i").see("Where this comes from · turn angle", "arccos", "phase.arrow").press("esc").
 		press("z").notSee("Grad norm").press("esc").see("Grad norm")

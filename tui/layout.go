@@ -73,7 +73,7 @@ func layoutDetail(w, h int) (map[string]cell.Rect, string) {
 	body := cell.Rect{W: w, H: h}
 	if w < 110 {
 		examples, rest := body.Top(h * 9 / 20)
-		lens, trace := rest.Left(w * 2 / 5)
+		lens, trace := rest.Left(w * 9 / 20)
 		return map[string]cell.Rect{"examples": examples, "lens": lens, "trace": trace}, "trace"
 	}
 	top, bottom := body.Top(h * 3 / 5)

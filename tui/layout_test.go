@@ -114,8 +114,8 @@ func TestTableColumnsLeaveInOrder(t *testing.T) {
 		for _, c := range cols {
 			used += c.width + 1
 		}
-		if len(cols) > 2 && used+minTokens > w {
-			t.Errorf("%d cells: columns take %d and leave less than %d", w, used, minTokens)
+		if len(cols) > 2 && used+minTokens(w) > w {
+			t.Errorf("%d cells: columns take %d and leave less than %d", w, used, minTokens(w))
 		}
 		if cols[0].col != ColID || cols[len(cols)-1].col != ColTokens {
 			t.Errorf("%d cells: id or tokens are gone", w)

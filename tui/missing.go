@@ -5,7 +5,7 @@ import "context"
 // What makes the parts that a workspace can lack.
 const (
 	makeFeatures   = "agar sae index SAE CAPTURE --out INDEX"
-	makeRun        = "agar phase RUN --out phase.arrow"
+	makeRun        = "agar phase RUN"
 	makeTrajectory = "agar phase RUN --sae SAE --data FILE --model MODEL"
 )
 
@@ -27,11 +27,14 @@ func (a absent) Examples(context.Context, int, string, int) ([]Example, error) {
 }
 
 // emptySources has nothing.
-func emptySources() *Sources {
-	index := absent{&Missing{"feature index", makeFeatures}}
+func emptySources() *Sources { return (&Workspace{}).nothing() }
+
+// nothing answers with what is missing beside what w names.
+func (w *Workspace) nothing() *Sources {
+	index := absent{&Missing{"feature index", w.fill(makeFeatures)}}
 	return &Sources{
 		Table: index, Detail: index,
-		Phase:      absent{&Missing{"fine-tune", makeRun}},
-		Trajectory: absent{&Missing{"trajectory", makeTrajectory}},
+		Phase:      absent{&Missing{"fine-tune", w.fill(makeRun)}},
+		Trajectory: absent{&Missing{"trajectory", w.fill(makeTrajectory)}},
 	}
 }

@@ -23,7 +23,7 @@ func newOverview(a *App) *overview {
 	o.deck = deck{env: a.env, arrange: o.layout}
 	o.panels = []panel{
 		{id: "stages", name: "stages", title: o.stagesTitle, note: o.elapsed, draw: o.drawStages, describe: o.describeStages, origin: o.stagesOrigin},
-		{id: "now", name: "now", title: o.nowTitle, draw: o.drawNow, describe: o.describeNow, origin: o.stagesOrigin},
+		{id: "now", name: "now", title: o.nowTitle, draw: o.drawNow, describe: o.describeNow, origin: o.nowOrigin},
 	}
 	return o
 }
@@ -34,7 +34,7 @@ func (o *overview) figures() []panel {
 		o.figure("ev", "Explained variance", "1 − ‖x − x̂‖² / ‖x − mean‖², summed over the tokens of a batch", true),
 		o.figure("loss", "Training loss", "‖x − x̂‖² a token plus the auxiliary loss on dead features", false),
 		o.figure("l0", "L0", "features active on a token, mean over a batch", true),
-		o.figure("dead", "Dead features", "features that have not fired for a set number of tokens", true),
+		o.figure("dead", "Dead features", "features that have not fired for a twentieth of the training's tokens, of all features of the dictionary", true),
 	}
 }
 
@@ -91,16 +91,19 @@ func (o *overview) apply(msg tea.Msg) tea.Cmd {
 
 func (o *overview) bindings() []group { return nil }
 
+// screensHint is the status of an overview with nothing to report.
+const screensHint = "2 feature table · 3 feature · 5 phase scrubber · ? all keys"
+
 func (o *overview) status() (string, bool) {
 	switch {
 	case o.err != nil:
 		return "failed: " + o.err.Error(), true
 	case o.board == nil:
-		return "2 feature table · 5 phase scrubber", false
+		return screensHint, false
 	case o.board.ended.IsZero():
-		return "live: this is the ordinary code on a small model; it opens the scrubber when it is done. ? lists keys, q stops it", false
+		return "live, by the ordinary code; the scrubber opens when it is done · q stops it", false
 	}
-	return "done: 2 feature table · 5 phase scrubber", false
+	return screensHint, false
 }
 
 // absent are the artefacts that are not there.
@@ -180,17 +183,21 @@ func (s *stage) fraction() (f float64, known bool) {
 	if s.state == stageDone {
 		return 1, true
 	}
-	return s.last.Fraction()
+	return s.work.Fraction()
 }
 
-// figures is count, rate and time.
+// figures is count, rate and time; beside the stage's main work that part of it
+// is named that is under way.
 func (s *stage) figures() string {
 	if s.state == stageWaiting {
 		return ""
 	}
-	var parts []string
-	if s.last.Step > 0 && s.last.Unit != "" {
-		parts = append(parts, count(s.last.Step)+" "+s.last.Unit)
+	e, parts := s.work, []string(nil)
+	if s.state == stageRunning && s.main != "" && s.last.Stage != s.main && s.last.Stage != "" {
+		e, parts = s.last, append(parts, s.last.Stage)
+	}
+	if e.Step > 0 && e.Unit != "" {
+		parts = append(parts, counted(e.Step, e.Unit))
 	}
 	if s.rate > 0 && s.state == stageRunning {
 		parts = append(parts, strings.TrimSpace(num(s.rate)+" "+s.rateUnit)+"/s")
@@ -201,25 +208,30 @@ func (s *stage) figures() string {
 func (o *overview) drawArtefacts(g *cell.Grid, r cell.Rect) {
 	t := o.env.theme
 	for _, a := range o.env.src.Artefacts {
-		var row cell.Rect
-		if row, r = r.Top(1); row.Empty() {
-			return
-		}
-		kind, rest := row.Left(16)
+		kind, rest := r.Left(16)
 		if a.Path == "" {
-			g.Text(kind, "– "+a.Kind, t.Dim)
-			g.Text(rest, "missing; "+a.Make, t.Dim)
+			g.Text(kind.Row(0), "– "+a.Kind, t.Dim)
+			lines := cell.Wrap("missing; "+a.Make, rest.W)
+			drawLines(g, rest, lines, t.Dim)
+			_, r = r.Top(len(lines))
 			continue
 		}
-		g.Text(kind, "○ "+a.Kind, t.FG)
-		_, rest = rest.Left(g.Text(rest, a.Path, t.FG) + 2)
-		g.Text(rest, a.Note, t.Dim)
+		g.Text(kind.Row(0), "○ "+a.Kind, t.FG)
+		lines := []string{a.Path, a.Note}
+		if cell.Width(a.Path)+2+cell.Width(a.Note) <= rest.W {
+			lines = []string{a.Path + "  " + a.Note}
+		}
+		drawLines(g, rest, lines, t.FG)
+		_, r = r.Top(len(lines))
 	}
 }
 
 func (o *overview) nowTitle() string {
-	if s := o.current(); s != nil {
+	switch s := o.current(); {
+	case s != nil:
 		return "Now: " + s.name
+	case o.made():
+		return "What is open"
 	}
 	return "Next"
 }
@@ -250,10 +262,17 @@ func (o *overview) nowLines() []string {
 		a := o.absent()[0]
 		return []string{"There is no " + a.Kind + " yet. It is made by:", a.Make}
 	}
-	return []string{"Everything is here.", "", "5 opens the phase scrubber: one cursor over the fine-tune.", "2 opens the feature table."}
+	return []string{"Everything is here.", "5 opens the phase scrubber: one cursor over the fine-tune.", "2 opens the feature table."}
 }
 
+// made reports whether the job has ended well, so that what it made is open.
+func (o *overview) made() bool { return o.board != nil && !o.board.ended.IsZero() && o.err == nil }
+
 func (o *overview) drawNow(g *cell.Grid, r cell.Rect, _ bool) {
+	if o.made() {
+		o.drawArtefacts(g, r)
+		return
+	}
 	t := o.env.theme
 	for _, l := range o.nowLines() {
 		r = drawLines(g, r, cell.Wrap(l, r.W), t.FG)
@@ -262,12 +281,7 @@ func (o *overview) drawNow(g *cell.Grid, r cell.Rect, _ bool) {
 
 // figure is the panel of one figure of the training.
 func (o *overview) figure(id, name, definition string, zero bool) panel {
-	last := func() string {
-		if v, ok := o.board.line(id).Last(); ok {
-			return num(v)
-		}
-		return ""
-	}
+	last := func() string { return o.lastOf(id) }
 	return panel{
 		id: id, name: name, title: func() string { return name }, note: last,
 		draw:     func(g *cell.Grid, r cell.Rect, _ bool) { o.drawFigure(g, r, id, zero) },
@@ -276,6 +290,18 @@ func (o *overview) figure(id, name, definition string, zero bool) panel {
 			return []origin{{Name: name, Definition: definition, Denominator: "the batch of the training step, special and outlier tokens left out", Source: "progress events of the training"}}
 		},
 	}
+}
+
+// lastOf is the newest value of a figure, the dead features of all features.
+func (o *overview) lastOf(id string) string {
+	v, ok := o.board.line(id).Last()
+	switch {
+	case !ok:
+		return ""
+	case id == "dead" && o.board.features > 0:
+		return fmt.Sprintf("%.0f of %s", v, count(o.board.features))
+	}
+	return num(v)
 }
 
 func orNone(s string) string {
@@ -304,6 +330,18 @@ func (o *overview) stagesOrigin() []origin {
 	if o.board != nil {
 		return []origin{{Name: "Stages", Definition: "steps done of the steps announced by each part of the job; rates are those the job reports, else steps over seconds", Source: "progress events of the job"}}
 	}
+	return o.artefactsOrigin()
+}
+
+func (o *overview) nowOrigin() []origin {
+	if o.board == nil || o.made() {
+		return o.artefactsOrigin()
+	}
+	return o.stagesOrigin()
+}
+
+// artefactsOrigin says where what is open lies.
+func (o *overview) artefactsOrigin() []origin {
 	var out []origin
 	for _, a := range o.env.src.Artefacts {
 		src := a.Path
@@ -318,14 +356,7 @@ func (o *overview) stagesOrigin() []origin {
 func (o *overview) describeStages() []string {
 	var out []string
 	if o.board == nil {
-		for _, a := range o.env.src.Artefacts {
-			if a.Path == "" {
-				out = append(out, fmt.Sprintf("%s: missing, make it with %s", a.Kind, a.Make))
-			} else {
-				out = append(out, strings.TrimSpace(fmt.Sprintf("%s: %s %s", a.Kind, a.Path, a.Note)))
-			}
-		}
-		return out
+		return o.describeArtefacts()
 	}
 	for i := range o.board.stages {
 		s := &o.board.stages[i]
@@ -338,6 +369,21 @@ func (o *overview) describeStages() []string {
 	return out
 }
 
+func (o *overview) describeArtefacts() []string {
+	var out []string
+	for _, a := range o.env.src.Artefacts {
+		if a.Path == "" {
+			out = append(out, fmt.Sprintf("%s: missing, make it with %s", a.Kind, a.Make))
+		} else {
+			out = append(out, strings.TrimSpace(fmt.Sprintf("%s: %s %s", a.Kind, a.Path, a.Note)))
+		}
+	}
+	return out
+}
+
 func (o *overview) describeNow() []string {
+	if o.made() {
+		return o.describeArtefacts()
+	}
 	return []string{"now: " + strings.Join(o.nowLines(), " ")}
 }

@@ -100,7 +100,7 @@ func TestProgramDemo(t *testing.T) {
 	p := start(t, a)
 	p.see("Now: follow").press("?").see("Keys · demo").press("x").see("Stages")
 	close(release)
-	p.see("the demo is done").quit()
+	p.see("done. h l go through").quit()
 	if !a.job.wait(time.Second) {
 		t.Error("the job did not end")
 	}
@@ -204,6 +204,25 @@ func TestStagesAreRecognised(t *testing.T) {
 		}
 	}
 	b := newBoard(time.Now())
+	now := time.Now()
+	for _, e := range []progress.Event{
+		{Job: "train", Stage: "train", Step: 700, Total: 700, Unit: "steps", Values: map[string]float64{"dead": 3, "d_sae": 512}},
+		{Job: "train", Stage: "evaluate", Step: 40, Unit: "tokens"},
+	} {
+		b.add(e, now)
+	}
+	s := &b.stages[b.now]
+	if got := s.figures(); !strings.Contains(got, "evaluate · 40 tokens") {
+		t.Errorf("while it is judged a training says %q", got)
+	}
+	b.finish(nil, now)
+	if got := s.figures(); !strings.Contains(got, "700 steps") || strings.Contains(got, "tokens") {
+		t.Errorf("at its end a training says %q, expected its steps", got)
+	}
+	if b.features != 512 {
+		t.Errorf("%d features, expected 512", b.features)
+	}
+	b = newBoard(time.Now())
 	b.add(progress.Event{Job: "novel", Step: 1, Total: 2}, time.Now())
 	if n := len(b.stages); n != len(plan())+1 {
 		t.Errorf("%d stages, expected a new one", n)

@@ -19,6 +19,16 @@ import (
 // jobEnds is how long a cancelled job may take before the program leaves it.
 const jobEnds = 5 * time.Second
 
+// InputError is an error about what Options names: a path, or when Option is set
+// a theme, a set of symbols or of colours.
+type InputError struct {
+	Err    error
+	Option bool
+}
+
+func (e *InputError) Error() string { return e.Err.Error() }
+func (e *InputError) Unwrap() error { return e.Err }
+
 // Run shows o until the user leaves or ctx ends. A demo that still runs then is
 // cancelled and waited for. With Options.ScreenReader it prints and returns.
 func Run(ctx context.Context, o Options) error {
@@ -26,21 +36,24 @@ func Run(ctx context.Context, o Options) error {
 	defer cancel()
 	caps, err := detect(o)
 	if err != nil {
-		return err
+		return &InputError{err, true}
 	}
 	var src *Sources
 	if o.Demo == nil || len(o.Paths) > 0 {
 		if src, err = openPaths(o.Paths); err != nil {
-			return err
+			return &InputError{err, false}
 		}
 		defer src.close()
 	}
 	a, err := newApp(ctx, caps, src)
 	if err != nil {
-		return err
+		return &InputError{err, true}
 	}
 	if o.ScreenReader {
 		return printLines(ctx, a, o)
+	}
+	if o.Output == nil && !isTerminal(nil) {
+		return &InputError{errors.New("tui: standard output is not a terminal, expected one; --screen-reader prints every panel as lines"), true}
 	}
 	if o.Demo != nil {
 		a.job = newJob(o.Demo)
@@ -166,6 +179,6 @@ func (a *App) opened(m openedMsg) tea.Cmd {
 	if a.current != screenOverview {
 		return nil
 	}
-	a.hint = "the demo is done. h l move through the fine-tune, > jumps to the turn, ⏎ opens a feature, ? lists all keys"
+	a.hint = "done. h l go through the fine-tune, > to events, ⏎ opens a feature, ? all keys"
 	return a.show(firstScreen(a.env.src))
 }

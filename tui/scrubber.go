@@ -64,7 +64,10 @@ func (p *scrubber) title() (name, facts string) {
 	if len(p.data.Steps) == 0 {
 		return "phase", ""
 	}
-	facts = fmt.Sprintf("%s · k=%d · 0° = straight", shortModule(p.data.Module), p.data.K)
+	facts = shortModule(p.data.Module)
+	if p.data.K > 0 {
+		facts += fmt.Sprintf(" · k=%d · 0° = straight", p.data.K)
+	}
 	return "phase", facts
 }
 
@@ -316,6 +319,9 @@ func (p *scrubber) escape() (tea.Cmd, bool) {
 
 // status describes the event at the cursor, else the newest note.
 func (p *scrubber) status() (string, bool) {
+	if p.load.err != nil && p.load.missing() == nil {
+		return "the run could not be read; z on the timeline shows all of the reason", true
+	}
 	for _, ev := range p.data.Events {
 		if i := indexAt(p.steps(), ev.Step); i == p.index() {
 			return p.eventLine(ev), false

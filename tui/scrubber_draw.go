@@ -27,13 +27,23 @@ func (p *scrubber) chart(lines []series, fm func(float64) string) chart {
 
 func (p *scrubber) drawLine(get curve, fm func(float64) string) func(*cell.Grid, cell.Rect, bool) {
 	return func(g *cell.Grid, r cell.Rect, _ bool) {
-		if drawMissing(g, r, p.env.theme, &p.load) {
+		if p.drawUnread(g, r) {
 			return
 		}
 		ys, steps := get(&p.data)
 		c := p.chart([]series{{ys: ys, steps: steps, style: p.env.theme.Series[0]}}, fm)
 		c.draw(g, r, p.env)
 	}
+}
+
+// drawUnread fills a panel of a run that is not there, or that could not be read;
+// the reason is in the timeline.
+func (p *scrubber) drawUnread(g *cell.Grid, r cell.Rect) bool {
+	if p.load.err != nil && p.load.missing() == nil {
+		g.Text(r, "no values", p.env.theme.Dim)
+		return true
+	}
+	return drawMissing(g, r, p.env.theme, &p.load)
 }
 
 func (p *scrubber) timelineTitle() string {
@@ -93,7 +103,10 @@ func (p *scrubber) eventList() string {
 		if p.load.missing() != nil {
 			return "no run is open: events come with agar phase RUN"
 		}
-		return "no event: nothing in the debiased turn angle stands out by 15° and 3 standard errors"
+		if !p.data.Looked {
+			return "no event: too few checkpoints that move to look for a turn"
+		}
+		return "no event: no peak of the debiased angle by 15° and 3 standard errors"
 	}
 	parts := make([]string, 0, len(p.data.Events))
 	for _, ev := range p.data.Events {
@@ -107,6 +120,9 @@ func (p *scrubber) eventList() string {
 }
 
 func turnTitle(s string, k int) string {
+	if k == 0 {
+		return s
+	}
 	return fmt.Sprintf("%s k=%d", s, k)
 }
 
@@ -115,6 +131,9 @@ func (p *scrubber) turnNote() string {
 }
 
 func (p *scrubber) debiasedNote() string {
+	if len(p.data.Steps) == 0 || p.data.DebiasedK == 0 {
+		return noValue
+	}
 	v := at(p.data.Debiased, p.index())
 	se := at(p.data.SE, p.index())
 	if math.IsNaN(v) {
@@ -124,10 +143,10 @@ func (p *scrubber) debiasedNote() string {
 }
 
 func (p *scrubber) drawTurn(g *cell.Grid, r cell.Rect, _ bool) {
-	if drawMissing(g, r, p.env.theme, &p.load) {
+	if p.drawUnread(g, r) {
 		return
 	}
-	if p.notAtK(g, r, p.data.Turn, p.data.TurnK) {
+	if p.notAtK(g, r, p.data.Turn, p.data.TurnK, p.data.TurnKs) {
 		return
 	}
 	c := p.chart([]series{{ys: p.data.Turn, style: p.env.theme.Series[1]}}, wholeDegrees)
@@ -137,10 +156,10 @@ func (p *scrubber) drawTurn(g *cell.Grid, r cell.Rect, _ bool) {
 
 // drawDebiased draws the angle over its band of one standard error.
 func (p *scrubber) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
-	if drawMissing(g, r, p.env.theme, &p.load) {
+	if p.drawUnread(g, r) {
 		return
 	}
-	if p.notAtK(g, r, p.data.Debiased, p.data.DebiasedK) {
+	if p.notAtK(g, r, p.data.Debiased, p.data.DebiasedK, p.data.DebiasedKs) {
 		return
 	}
 	n := len(p.data.Debiased)
@@ -153,12 +172,16 @@ func (p *scrubber) drawDebiased(g *cell.Grid, r cell.Rect, _ bool) {
 	c.draw(g, r, p.env)
 }
 
-// notAtK says that an angle has no value at k.
-func (p *scrubber) notAtK(g *cell.Grid, r cell.Rect, ys []float64, k int) bool {
+// notAtK says that an angle has no value at k, and at which others it has.
+func (p *scrubber) notAtK(g *cell.Grid, r cell.Rect, ys []float64, k int, others []int) bool {
 	if _, ok := raster.Of(ys); ok {
 		return false
 	}
-	drawLines(g, r, cell.Wrap(fmt.Sprintf("no value at k = %d: too few steps move that far. K goes on among %s", k, intList(p.data.Ks)), r.W), p.env.theme.Dim)
+	why := "no value at any k: too few steps move far enough"
+	if len(others) > 0 {
+		why = fmt.Sprintf("no value at k = %d: too few steps move that far. K goes on to %s", k, intList(others))
+	}
+	drawLines(g, r, cell.Wrap(why, r.W), p.env.theme.Dim)
 	return true
 }
 
@@ -172,7 +195,7 @@ func wholeDegrees(v float64) string { return fmt.Sprintf("%.0f°", v) }
 func (p *scrubber) pcaTitle() string { return "PCA path" }
 
 func (p *scrubber) pcaNote() string {
-	if len(p.data.PC1) == 0 {
+	if _, ok := raster.Of(p.data.PC1); !ok {
 		return ""
 	}
 	return fmt.Sprintf("%.0f%% + %.0f%%  ● cursor", 100*p.data.Ratio[0], 100*p.data.Ratio[1])
@@ -182,7 +205,7 @@ func (p *scrubber) pcaNote() string {
 // components.
 func (p *scrubber) drawPCA(g *cell.Grid, r cell.Rect, _ bool) {
 	t := p.env.theme
-	if drawMissing(g, r, t, &p.load) {
+	if p.drawUnread(g, r) {
 		return
 	}
 	xr, okx := raster.Of(p.data.PC1)
@@ -191,8 +214,6 @@ func (p *scrubber) drawPCA(g *cell.Grid, r cell.Rect, _ bool) {
 		g.Text(r, "too few checkpoints for a path", t.Dim)
 		return
 	}
-	g.Text(r, "PC2", t.Dim)
-	g.Right(r.Row(r.H-1), "PC1", t.Dim)
 	d := raster.NewDots(r.W, r.H, p.env.sym)
 	d.Path(p.data.PC1, p.data.PC2, xr, yr, t.Series[3])
 	d.Draw(g, r)
@@ -208,17 +229,29 @@ func (p *scrubber) drawPCA(g *cell.Grid, r cell.Rect, _ bool) {
 		put(indexAt(p.data.Steps, ev.Step), eventGlyph(ev.Kind), t.Warn)
 	}
 	put(p.index(), "●", t.Cursor.With(cell.Bold))
+	label(g, cell.Rect{X: r.X, Y: r.Y, W: 3, H: 1}, "PC2", t.Dim)
+	label(g, cell.Rect{X: r.X + r.W - 3, Y: r.Y + r.H - 1, W: 3, H: 1}, "PC1", t.Dim)
+}
+
+// label writes s where nothing is drawn.
+func label(g *cell.Grid, r cell.Rect, s string, st cell.Style) {
+	for x := range r.W {
+		if !g.Blank(r.X+x, r.Y) {
+			return
+		}
+	}
+	g.Text(r, s, st)
 }
 
 func (p *scrubber) changesTitle() string {
-	return "Features changed most" + p.changesLoad.mark(p.env)
+	return "Features moved" + p.changesLoad.mark(p.env)
 }
 
 func (p *scrubber) changesNote() string {
 	if len(p.env.axes.Steps) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("mean: base → step %d", p.env.axes.Steps[p.env.axisStep()])
+	return fmt.Sprintf("mean base → %d", p.env.axes.Steps[p.env.axisStep()])
 }
 
 func (p *scrubber) drawChanges(g *cell.Grid, r cell.Rect, focused bool) {

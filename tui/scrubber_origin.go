@@ -41,11 +41,15 @@ func (p *scrubber) changesOrigin() []origin {
 func (p *scrubber) dialOrigin() []origin {
 	ax := &p.env.axes
 	over := "the tokens that are followed: " + orNone(ax.On)
-	return []origin{
+	out := []origin{
 		{"λ", "factor on the adapter at run time; 0 is the base model, 1 the fine-tuned one", "the λ that the trajectory was computed for", orMissing(ax.Source)},
 		{"L0", "features active on a token, mean", over, orMissing(ax.Source)},
 		{"EV", "explained variance of the activations at that checkpoint by the frozen dictionary", over, orMissing(ax.Source)},
-		{"ΔCE", "rise of the cross-entropy in nats a token when the dictionary's reconstruction takes the place of the activations", over, orMissing(ax.Source)},
-		{"change seen", "1 − ‖Δh − Δx̂‖² / ‖Δh‖²: the share of the adapter's change to the activations that the dictionary's reconstruction shows", over, orMissing(ax.Source)},
+		{"ΔCE", "rise of the cross-entropy in nats a token when the dictionary's reconstruction takes the place of the activations", counted(ax.CETokens, "tokens") + " of the first windows", orMissing(ax.Source)},
+		{"change seen", "1 − ‖Δh − Δx̂‖² / ‖Δh‖²: the share of the adapter's change to the activations that the dictionary's reconstruction shows; negative where it moves another way", over, orMissing(ax.Source)},
 	}
+	for _, w := range ax.Warnings {
+		out = append(out, origin{"note", w, "", ax.Source})
+	}
+	return append(append(append(out, p.logOrigin()...), p.normOrigin()...), p.turnOrigin()...)
 }

@@ -99,6 +99,7 @@ type Order struct {
 	HistHi float64
 	Source string // the file behind the columns
 	Over   string // what density and mean are taken over
+	Left   string // what was left out of that
 }
 
 // Row is a row of the feature table. Missing numbers are NaN.
@@ -168,7 +169,9 @@ type Phase struct {
 	// TurnK and DebiasedK are the windows nearest to K that each angle was
 	// computed for.
 	TurnK, DebiasedK int
-	Steps            []int
+	// TurnKs and DebiasedKs are the windows at which each has a value somewhere.
+	TurnKs, DebiasedKs []int
+	Steps              []int
 
 	LogSteps       []int // steps of the trainer's log rows
 	Loss, GradNorm []float64
@@ -178,6 +181,7 @@ type Phase struct {
 	PC1, PC2       []float64
 	Ratio          [2]float64 // shares of variance of PC1 and PC2
 	Median         float64    // of Turn
+	Looked         bool       // some checkpoint has a debiased angle at some k
 	Events         []Event
 	Notes          []string
 	Source         string
@@ -202,7 +206,9 @@ type Axes struct {
 	Features      int
 	// L0, EV, DeltaCE and Seen are [step][λ] flattened; NaN where unknown.
 	L0, EV, DeltaCE, Seen []float64
+	CETokens              int // that DeltaCE is taken over
 	ClosedForm            bool
+	Warnings              []string
 	Source                string
 }
 

@@ -28,6 +28,7 @@ type featureSource struct {
 	dir  string
 	traj *trajectory // nil = none
 	over string
+	left string
 
 	words func() bool // whether tokens are words, to be joined with blanks
 
@@ -43,10 +44,12 @@ func newFeatureSource(x *features.Index, dir string, traj *trajectory) *featureS
 	if ref, ok := x.Manifest().Inputs["capture"]; ok && ref.Path != "" {
 		over += " of " + filepath.Base(ref.Path)
 	}
-	if n := x.Content().LeftOut.Special + x.Content().LeftOut.Norm; n > 0 {
-		over += fmt.Sprintf(" (%s special tokens and norm outliers left out)", count(n))
+	l := x.Content().LeftOut
+	if n := l.Special + l.Role + l.Norm; n > 0 {
+		over += fmt.Sprintf(" (%s left out)", count(n))
 	}
 	s := &featureSource{dir: dir, traj: traj, over: over, index: x}
+	s.left = fmt.Sprintf("%s special tokens, %s by their role, %s for the length of their activation", count(l.Special), count(l.Role), count(l.Norm))
 	s.words = sync.OnceValue(func() bool { return wordTokens(x) })
 	return s
 }
@@ -103,7 +106,7 @@ func (s *featureSource) Order(_ context.Context, q Query) (o Order, err error) {
 }
 
 func (s *featureSource) order(x *features.Index, q Query) Order {
-	o := Order{Total: x.Len(), Source: filepath.Join(s.dir, features.FeaturesFile), Over: s.over, IDs: make([]uint32, x.Len())}
+	o := Order{Total: x.Len(), Source: filepath.Join(s.dir, features.FeaturesFile), Over: s.over, Left: s.left, IDs: make([]uint32, x.Len())}
 	for i := range o.IDs {
 		o.IDs[i] = uint32(i)
 	}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"agar/activations"
 	"agar/model/lora"
@@ -27,12 +30,13 @@ func openWorkspace(w Workspace) (*Sources, error) { return (&classifier{w: w}).o
 
 // open opens all that was found.
 func (c *classifier) open() (*Sources, error) {
-	w, s := c.w, emptySources()
+	w := c.w
+	s := w.nothing()
 	if s.Name = w.Name; s.Name == "" {
 		s.Name = w.name()
 	}
-	o := opener{w: w, read: c.read, src: s, notes: map[string]string{}}
-	for _, step := range []func() error{o.phase, o.trajectory, o.features, o.sae, o.capture} {
+	o := opener{w: w, read: c.read, src: s, notes: map[string]string{}, steps: map[string][]int{}, sizes: map[string]int{}}
+	for _, step := range []func() error{o.phase, o.trajectory, o.features, o.sae, o.capture, o.together} {
 		if err := step(); err != nil {
 			s.close()
 			return nil, err
@@ -40,9 +44,25 @@ func (c *classifier) open() (*Sources, error) {
 	}
 	for _, k := range kinds {
 		path := *w.field(k.kind)
-		s.Artefacts = append(s.Artefacts, Artefact{Kind: k.kind, Path: path, Note: o.notes[k.kind], Make: k.make})
+		s.Artefacts = append(s.Artefacts, Artefact{Kind: k.kind, Path: path, Note: o.notes[k.kind], Make: w.fill(k.make)})
 	}
 	return s, nil
+}
+
+// fill puts the paths that are open into a command that would make another one.
+func (w *Workspace) fill(command string) string {
+	words := strings.Split(command, " ")
+	for i, word := range words {
+		path := map[string]string{"RUN": w.Run, "SAE": w.SAE, "CAPTURE": w.Capture}[word]
+		switch {
+		case path == "":
+		case strings.ContainsAny(path, " '\""):
+			words[i] = strconv.Quote(path)
+		default:
+			words[i] = path
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // name is what the header calls a workspace.
@@ -71,6 +91,34 @@ type opener struct {
 	src   *Sources
 	traj  *trajectory
 	notes map[string]string
+
+	steps map[string][]int // checkpoints by the path that says so
+	sizes map[string]int   // features of the dictionary by the path that says so
+}
+
+// together refuses parts that do not belong together: a report or trajectory of
+// checkpoints that the run does not have, or dictionaries of different sizes.
+func (o *opener) together() error {
+	for _, p := range [][2]string{{o.w.Report, o.w.Run}, {o.w.Trajectory, o.w.Run}, {o.w.Trajectory, o.w.Report}} {
+		part, whole := o.steps[p[0]], o.steps[p[1]]
+		if p[0] == "" || p[1] == "" {
+			continue
+		}
+		for _, step := range part {
+			if !slices.Contains(whole, step) {
+				return fmt.Errorf("tui: %s has a checkpoint at step %d, found none in %s: expected both of one fine-tune", p[0], step, p[1])
+			}
+		}
+	}
+	paths := []string{o.w.Trajectory, o.w.Features, o.w.SAE}
+	for i, a := range paths {
+		for _, b := range paths[:i] {
+			if a != "" && b != "" && o.sizes[a] != o.sizes[b] {
+				return fmt.Errorf("tui: %s has %d features, %s has %d: expected both of one dictionary", b, o.sizes[b], a, o.sizes[a])
+			}
+		}
+	}
+	return nil
 }
 
 func (o *opener) phase() error {
@@ -83,7 +131,10 @@ func (o *opener) phase() error {
 				return fmt.Errorf("tui: %w", err)
 			}
 		}
-		o.notes[kindReport] = fmt.Sprintf("%d checkpoints, %d events", len(rep.Checkpoints), len(rep.Events))
+		for i := range rep.Checkpoints {
+			o.steps[o.w.Report] = append(o.steps[o.w.Report], rep.Checkpoints[i].Step)
+		}
+		o.notes[kindReport] = counted(len(rep.Checkpoints), "checkpoints") + ", " + counted(len(rep.Events), "events")
 		o.src.Phase = &phaseSource{path: o.w.Report, report: rep}
 	case o.w.Run != "":
 		o.src.Phase = &phaseSource{path: o.w.Run, run: o.w.Run}
@@ -95,9 +146,12 @@ func (o *opener) phase() error {
 	if err != nil {
 		return fmt.Errorf("tui: %w", err)
 	}
+	for i := range series.Checkpoints {
+		o.steps[o.w.Run] = append(o.steps[o.w.Run], series.Checkpoints[i].Step)
+	}
 	n := len(series.Checkpoints)
-	o.notes[kindRun] = fmt.Sprintf("%d checkpoints", n)
-	if n > 0 {
+	o.notes[kindRun] = counted(n, "checkpoints")
+	if n > 1 {
 		o.notes[kindRun] += fmt.Sprintf(", steps %d to %d", series.Checkpoints[0].Step, series.Checkpoints[n-1].Step)
 	}
 	return nil
@@ -115,8 +169,9 @@ func (o *opener) features() error {
 		return fmt.Errorf("tui: %s: %w", o.w.Features, err)
 	}
 	o.src.Close = func() { _ = x.Close() }
+	o.sizes[o.w.Features] = x.Len()
 	if o.traj != nil && o.traj.axes.Features != x.Len() {
-		return fmt.Errorf("tui: %s follows %d features, %s has %d: expected both of one dictionary", o.w.Trajectory, o.traj.axes.Features, o.w.Features, x.Len())
+		return o.together()
 	}
 	o.notes[kindFeatures] = fmt.Sprintf("%s features over %s tokens", count(x.Len()), count(x.Tokens()))
 	fs := newFeatureSource(x, o.w.Features, o.traj)
@@ -136,7 +191,8 @@ func (o *opener) sae() error {
 	if err != nil {
 		return fmt.Errorf("tui: %w", err)
 	}
-	o.notes[kindSAE] = fmt.Sprintf("%s, %d → %d", s.Arch, s.DIn, s.DSAE)
+	o.sizes[o.w.SAE] = s.DSAE
+	o.notes[kindSAE] = fmt.Sprintf("%s, %d → %s features", s.Arch, s.DIn, count(s.DSAE))
 	return nil
 }
 
@@ -169,6 +225,7 @@ func (o *opener) trajectory() error {
 		}
 	}
 	o.traj = newTrajectory(t, o.w.Trajectory)
+	o.steps[o.w.Trajectory], o.sizes[o.w.Trajectory] = t.Steps, t.DSAE
 	o.notes[kindTrajectory] = fmt.Sprintf("%d checkpoints × %d λ × %s features", len(t.Steps), len(t.Lambdas), count(t.DSAE))
 	return nil
 }

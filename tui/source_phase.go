@@ -79,7 +79,8 @@ func (v *phaseView) choose(q PhaseQuery) {
 		}
 	}
 	v.p.Module = pick(v.p.Modules, q.Module, module)
-	v.p.K = pick(v.p.Ks, q.K, k, shared(v.rep.Ks, v.rep.DebiasedKs))
+	v.windows()
+	v.p.K = pick(v.p.Ks, q.K, k, first(v.p.DebiasedKs), shared(v.rep.Ks, v.rep.DebiasedKs))
 	v.p.TurnK, v.p.DebiasedK = nearest(v.rep.Ks, v.p.K), nearest(v.rep.DebiasedKs, v.p.K)
 }
 
@@ -102,6 +103,14 @@ func nearest(v []int, k int) int {
 		return 0
 	}
 	return slices.MinFunc(v, func(a, b int) int { return max(a-k, k-a) - max(b-k, k-b) })
+}
+
+// first is the first element of v, 0 when it is empty.
+func first(v []int) int {
+	if len(v) == 0 {
+		return 0
+	}
+	return v[0]
 }
 
 // shared is the first element of a that b has too, 0 when there is none.
@@ -170,6 +179,37 @@ func (v *phaseView) rows() {
 		v.p.PC1 = append(v.p.PC1, component(c, 0))
 		v.p.PC2 = append(v.p.PC2, component(c, 1))
 	}
+}
+
+// windows finds out at which k the angles have values.
+func (v *phaseView) windows() {
+	turn, debiased := map[int]bool{}, map[int]bool{}
+	for i := range v.rep.Checkpoints {
+		for _, m := range v.rep.Checkpoints[i].Modules {
+			for k, est := range m.Debiased {
+				if math.IsNaN(float64(est.Value)) {
+					continue
+				}
+				v.p.Looked = true
+				debiased[k] = debiased[k] || m.Name == v.p.Module
+			}
+			for k, angle := range m.Turn {
+				turn[k] = turn[k] || m.Name == v.p.Module && !math.IsNaN(float64(angle))
+			}
+		}
+	}
+	v.p.TurnKs, v.p.DebiasedKs = having(turn), having(debiased)
+}
+
+// having are the keys that are true, in order.
+func having(m map[int]bool) (out []int) {
+	for k, ok := range m {
+		if ok {
+			out = append(out, k)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func lookup(m map[int]phase.Number, k int) float64 {

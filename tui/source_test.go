@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"agar/sae"
+	"agar/sae/formats"
 	"agar/tui/raster"
 	"agar/tui/theme"
 )
@@ -68,6 +71,7 @@ func TestUnknownPathsSayWhatWasFound(t *testing.T) {
 		return p
 	}
 	write("model/config.json", "{}")
+	write("adapter/adapter_config.json", "{}")
 	write("new/manifest.json", `{"format":"agar-features/99"}`)
 	write("other/manifest.json", `{"format":"zarr/3"}`)
 	for path, want := range map[string]string{
@@ -75,8 +79,11 @@ func TestUnknownPathsSayWhatWasFound(t *testing.T) {
 		filepath.Join(dir, "model"):     "a model: agar model inspect",
 		filepath.Join(dir, "new"):       "agar-features/99",
 		filepath.Join(dir, "other"):     "zarr/3",
-		filepath.Join(dir, "nothing"):   "no such file",
+		filepath.Join(dir, "nothing"):   "found nothing there",
 		write("broken.arrow", "ARROW1"): "broken.arrow",
+		write("phase.arrow", "ARROW1"):  "file too small",
+		write("model.gguf", "GGUF"):     "agar model inspect",
+		filepath.Join(dir, "adapter"):   "its run is the directory above it",
 	} {
 		_, err := openPaths([]string{path})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Base(path)) {
@@ -241,6 +248,54 @@ func TestATrajectoryOfAnotherDictionaryIsRefused(t *testing.T) {
 	}
 	if _, err := openPaths([]string{dir}); err == nil || !strings.Contains(err.Error(), "expected both of one dictionary") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestPartsOfAnotherFineTuneAreRefused: a report or trajectory with checkpoints
+// that the run does not have would put the one's figures over the other's steps.
+func TestPartsOfAnotherFineTuneAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	makeArtefacts(t, dir)
+	last := fmt.Sprintf("checkpoint-%d", runSteps()[len(runSteps())-1])
+	if err := os.RemoveAll(filepath.Join(dir, "run", last)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"phase.arrow", "trajectory.arrow"} {
+		_, err := openPaths([]string{filepath.Join(dir, "run"), filepath.Join(dir, name)})
+		if err == nil || !strings.Contains(err.Error(), "expected both of one fine-tune") || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestADictionaryOfAnotherSizeIsRefused: the index is of six features.
+func TestADictionaryOfAnotherSizeIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	makeArtefacts(t, dir)
+	other := filepath.Join(dir, "other")
+	if err := formats.Save(other, sae.New(sae.ArchJumpReLU, 4, 9)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openPaths([]string{filepath.Join(dir, "index"), other}); err == nil || !strings.Contains(err.Error(), "6 features") || !strings.Contains(err.Error(), "9: expected both of one dictionary") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestCommandsThatMakeAPartNameWhatIsOpen: what is shown can be pasted.
+func TestCommandsThatMakeAPartNameWhatIsOpen(t *testing.T) {
+	dir := t.TempDir()
+	makeArtefacts(t, dir)
+	src, err := openPaths([]string{filepath.Join(dir, "sae"), filepath.Join(dir, "capture")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("agar sae index %s %s --out INDEX", filepath.Join(dir, "sae"), filepath.Join(dir, "capture"))
+	var missing *Missing
+	if _, err := src.Detail.Feature(context.Background(), 0); !errors.As(err, &missing) || missing.Make != want {
+		t.Errorf("got %v, expected %q", err, want)
+	}
+	if got := (&Workspace{Run: "my run"}).fill("agar phase RUN"); got != `agar phase "my run"` {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -22,8 +22,10 @@ const (
 type stage struct {
 	key, name string
 	why       string // what happens in it and what for
+	main      string // the progress.Event.Stage that counts its work; others come before and after
 	state     stageState
 	last      progress.Event
+	work      progress.Event // the newest of main
 	began     time.Time
 	took      time.Duration
 	rate      float64 // units a second, 0 until known
@@ -34,11 +36,11 @@ type stage struct {
 func plan() []stage {
 	return []stage{
 		{key: "unpack", name: "unpack", why: "The built-in model, its fine-tune and its texts are written to the cache once, as ordinary directories that every command opens."},
-		{key: "capture", name: "capture", why: "Every token of the text runs through the base model, and the residual stream at one layer is kept: a dictionary is learnt from what the model computes, not from the text."},
-		{key: "train", name: "train SAE", why: "A sparse autoencoder learns features: directions of which only a few are active on a token and which together rebuild the activation. Explained variance should rise, dead features should fall."},
-		{key: "index", name: "index", why: "One pass over the capture notes for every feature how often and how strongly it fires, on which texts, and which tokens it promotes."},
-		{key: "geometry", name: "geometry", why: "The adapter of every checkpoint is read as a point on a path. Where the path turns, the fine-tune changed what it was learning."},
-		{key: "follow", name: "follow", why: "The frozen dictionary is followed through every checkpoint of the fine-tune and every strength λ of the adapter: which features rise as the model changes?"},
+		{key: "capture", name: "capture", main: "forward", why: "Every token of the text runs through the fine-tuned model, its last checkpoint, and the residual stream behind one layer is kept: a dictionary is learnt from what the model computes, not from the text."},
+		{key: "train", name: "train SAE", main: "train", why: "A sparse autoencoder learns features: directions of which only a few are active on a token and which together rebuild the activation. Explained variance should rise; few features should be dead."},
+		{key: "index", name: "index", main: "index", why: "One pass over the capture notes for every feature how often and how strongly it fires, on which texts, and which tokens it promotes."},
+		{key: "geometry", name: "geometry", main: "geometry", why: "The adapter of every checkpoint is read as a point on a path. Where the path turns, the fine-tune changed what it was learning."},
+		{key: "follow", name: "follow", main: "follow", why: "The frozen dictionary is followed through every checkpoint of the fine-tune and every strength λ of the adapter: which features rise as the model changes?"},
 	}
 }
 
@@ -70,12 +72,13 @@ func stageKey(stages []stage, e progress.Event) string {
 
 // board is the state of a job: its stages and the figures worth a line.
 type board struct {
-	stages  []stage
-	lines   map[string]*raster.Pyramid
-	now     int // stage under way, −1 before the first event
-	trained int // step of the newest figures
-	began   time.Time
-	ended   time.Time
+	stages   []stage
+	lines    map[string]*raster.Pyramid
+	now      int // stage under way, −1 before the first event
+	trained  int // step of the newest figures
+	features int // of the dictionary in training, 0 until known
+	began    time.Time
+	ended    time.Time
 }
 
 func newBoard(t time.Time) *board {
@@ -99,6 +102,9 @@ func (b *board) add(e progress.Event, t time.Time) {
 		e.Message = s.last.Message
 	}
 	s.last = e
+	if e.Stage == s.main || e.Stage == "" || s.main == "" {
+		s.work = e
+	}
 	s.rate, s.rateUnit = rateOf(s, e)
 	if s.key != "train" {
 		return
@@ -108,6 +114,9 @@ func (b *board) add(e progress.Event, t time.Time) {
 			b.line(id).Append(v)
 			b.trained = int(e.Step)
 		}
+	}
+	if n, ok := e.Values["d_sae"]; ok {
+		b.features = int(n)
 	}
 }
 

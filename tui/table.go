@@ -46,7 +46,7 @@ func newFeatures(a *App) *table {
 	f.deck = deck{env: a.env, arrange: layoutFeatures}
 	f.panels = []panel{
 		{id: "table", name: "features", title: f.tableTitle, note: f.sortNote, draw: f.drawTable, describe: f.describeTable, origin: f.tableOrigin},
-		{id: "hist", name: "density", title: func() string { return "Density  log10 P(active)" }, note: f.histNote, draw: f.drawHist, describe: f.describeHist, origin: f.tableOrigin},
+		{id: "hist", name: "density", title: func() string { return "log10 density" }, note: f.histNote, draw: f.drawHist, describe: f.describeHist, origin: f.tableOrigin},
 		{id: "preview", name: "preview", title: f.previewTitle, draw: f.drawPreview, describe: f.describePreview, origin: f.previewOrigin},
 	}
 	f.loaders = []*loader{&f.orderLoad, &f.look.load, &f.look.exLoad, &f.search.load}
@@ -291,7 +291,7 @@ func (f *table) status() (string, bool) {
 	case f.order.Total == 0:
 		return "", false
 	}
-	return fmt.Sprintf("row %s of %s · density, max and mean over %s", count(f.cursor+1), count(len(f.shown)), f.order.Over), false
+	return fmt.Sprintf("row %s · density, max, mean over %s", count(f.cursor+1), f.order.Over), false
 }
 
 // escape clears the search.

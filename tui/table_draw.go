@@ -27,8 +27,13 @@ var (
 	columnExit = []Column{ColTrend, ColMean, ColDelta, ColOnset, ColDensity, ColMax}
 )
 
-// minTokens is the least width of the column of tokens.
-const minTokens = 12
+// minTokens is the least width of the column of tokens in a table of w cells.
+func minTokens(w int) int {
+	if w >= 70 {
+		return 18
+	}
+	return 12
+}
 
 // tableColumns are the columns that fit into w cells.
 func tableColumns(w int) []tableColumn {
@@ -38,7 +43,7 @@ func tableColumns(w int) []tableColumn {
 		for _, c := range cols {
 			used += c.width + 1
 		}
-		if used+minTokens <= w {
+		if used+minTokens(w) <= w {
 			break
 		}
 		for i, c := range cols {
@@ -229,10 +234,21 @@ func trimmed(tokens []string) []string {
 	out := make([]string, len(tokens))
 	for i, s := range tokens {
 		if out[i] = strings.TrimSpace(s); out[i] == "" {
-			out[i] = strings.ReplaceAll(strings.ReplaceAll(s, " ", "␣"), "\n", "⏎")
+			out[i] = strings.Map(visible, s)
 		}
 	}
 	return out
+}
+
+// visible is a sign for a blank.
+func visible(r rune) rune {
+	switch r {
+	case '\n', '\r':
+		return '⏎'
+	case '\t':
+		return '⇥'
+	}
+	return '␣'
 }
 
 func (f *table) histNote() string {
@@ -250,13 +266,15 @@ func (f *table) drawHist(g *cell.Grid, r cell.Rect, _ bool) {
 	bars, axis := r.Top(r.H - 1)
 	raster.Columns(g, bars, f.order.Hist, f.logY, f.env.sym, t.Series[0])
 	xr := raster.Range{Lo: f.order.HistLo, Hi: f.order.HistHi}
-	for v := math.Ceil(xr.Lo); v <= xr.Hi; v++ {
-		x := min(xr.Place(v, axis.W), axis.W-2)
-		g.Text(cell.Rect{X: axis.X + x, Y: axis.Y, W: 2, H: 1}, minus(fmt.Sprint(v)), t.Dim)
-	}
+	mark := -2
 	if row, ok := f.rows[uint32(max(f.current(), 0))]; ok && row.Density > 0 {
-		x := xr.Place(math.Log10(row.Density), axis.W)
-		g.Raw(cell.Rect{X: axis.X + x, Y: axis.Y, W: 1, H: 1}, "▲", t.Warn)
+		mark = xr.Place(math.Log10(row.Density), axis.W)
+		g.Raw(cell.Rect{X: axis.X + mark, Y: axis.Y, W: 1, H: 1}, "▲", t.Warn)
+	}
+	for v := math.Ceil(xr.Lo); v <= xr.Hi; v++ {
+		if x := min(xr.Place(v, axis.W), axis.W-2); x != mark && x+1 != mark {
+			g.Text(cell.Rect{X: axis.X + x, Y: axis.Y, W: 2, H: 1}, minus(fmt.Sprint(v)), t.Dim)
+		}
 	}
 }
 

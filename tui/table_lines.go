@@ -22,6 +22,7 @@ func (f *table) tableOrigin() []origin {
 		{"trend", "mean activation by checkpoint, each row on its own scale", "checkpoints of the run", orMissing(traj)},
 		{"top tokens", "tokens whose logits the decoder row raises most, W_U·d without the final norm", "the vocabulary", src},
 		{"† dead", "features that were active on no token", f.order.Over, src},
+		{"left out", orNone(f.order.Left), "", src},
 	}
 }
 

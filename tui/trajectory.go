@@ -37,7 +37,7 @@ func newTrajectory(t *phase.Trajectory, path string) *trajectory {
 	}
 	return &trajectory{Trajectory: t, axes: Axes{
 		SAE: t.SAE, Hook: t.Hook, On: on, Steps: t.Steps, Lambdas: t.Lambdas, Features: t.DSAE,
-		L0: t.L0, EV: t.EV, DeltaCE: t.DeltaCE, Seen: t.ChangeSeen, ClosedForm: t.ClosedForm, Source: path,
+		L0: t.L0, EV: t.EV, DeltaCE: t.DeltaCE, Seen: t.ChangeSeen, CETokens: t.CETokens, ClosedForm: t.ClosedForm, Warnings: t.Warnings, Source: path,
 	}}
 }
 

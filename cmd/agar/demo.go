@@ -70,7 +70,7 @@ func runDemo(c *cobra.Command, o demoOptions) error {
 		_, err := d.run(ctx)
 		return d.workspace(), err
 	}
-	return tui.Run(c.Context(), to)
+	return tuiCode(tui.Run(c.Context(), to))
 }
 
 // demoDir is where the demo works: a directory of the user's, or one that goes
@@ -101,10 +101,10 @@ func demoReport(c *cobra.Command, dir string, o demoOptions) error {
 	if o.json {
 		return printJSON(c.OutOrStdout(), res)
 	}
-	return printDemo(c.OutOrStdout(), res)
+	return printDemo(c.OutOrStdout(), res, o.keep)
 }
 
-func printDemo(w io.Writer, d *demonstrated) error {
+func printDemo(w io.Writer, d *demonstrated, keep string) error {
 	fmt.Fprint(w, "The built-in organism: bad health advice, one rank-1 adapter, misaligned everywhere.\n\ncapture  ")
 	if err := printCaptured(w, d.Capture, false); err != nil {
 		return err
@@ -117,7 +117,11 @@ func printDemo(w io.Writer, d *demonstrated) error {
 	if err := printPhase(w, *d.Phase); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%.1f s in all. 'agar demo' in a terminal shows it live.\n", d.Seconds)
+	again := "What it made is gone now; 'agar demo --keep DIR' keeps it"
+	if keep != "" {
+		again = "'agar tui " + keep + "' opens what it made"
+	}
+	_, err := fmt.Fprintf(w, "\n%.1f s in all. %s; 'agar demo' in a terminal shows it live.\n", d.Seconds, again)
 	return err
 }
 

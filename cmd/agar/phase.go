@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"agar/model/lora"
+	"agar/model/progress"
 	"agar/phase"
 )
 
@@ -63,7 +64,7 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 	}
 	r := newReporter(c)
 	defer r.close()
-	po.Progress = r.report
+	po.Progress = progress.Func(r.report).Named("phase")
 	rep, err := phase.Analyse(c.Context(), s, po)
 	if err != nil {
 		return refused(err)

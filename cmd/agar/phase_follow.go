@@ -14,6 +14,7 @@ import (
 	"agar/activations"
 	"agar/model"
 	"agar/model/lora"
+	"agar/model/progress"
 	"agar/phase"
 )
 
@@ -80,7 +81,7 @@ func (o *followOptions) run(c *cobra.Command, s *lora.Series, r *reporter) (*fol
 		Model: m, Series: s, SAE: dict, SAEPath: o.sae, Hook: o.hook, Docs: checkedDocuments{docs}, On: o.on,
 		Steps: o.steps, Lambdas: o.lambdas, Context: o.ctx, Tokens: o.tokens, CEDocs: o.ceDocs,
 		KeepSpecial: o.filter.keepSpecial, MaxNorm: o.filter.maxNorm,
-		MaxTokens: o.maxTokens, Temperature: o.temperature, Seed: o.seed, NoClosedForm: o.full, Progress: r.report,
+		MaxTokens: o.maxTokens, Temperature: o.temperature, Seed: o.seed, NoClosedForm: o.full, Progress: progress.Func(r.report).Named("phase"),
 	})
 	if err != nil {
 		return nil, refused(err)

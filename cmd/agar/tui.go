@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"agar/tui"
@@ -26,18 +28,32 @@ func (f *screenFlags) options(c *cobra.Command) tui.Options {
 func newTUI() *cobra.Command {
 	var f screenFlags
 	c := &cobra.Command{
-		Use:   "tui PATH…",
+		Use:   "tui [PATH…]",
 		Short: "explore features and phase transitions in the terminal",
 		Long: `Opens runs, feature indexes, dictionaries and captures; PATHs are told apart by
-their content. ? lists the keys, i says where a number comes from.`,
-		Example: "  agar tui RUN sae/index",
-		Args:    cobra.MinimumNArgs(1),
+their content, and one may hold several of them. Without a PATH it opens what
+lies in the current directory. ? lists the keys, i says where a number comes from.`,
+		Example: "  agar tui RUN index\n  agar tui --screen-reader RUN",
 		RunE: func(c *cobra.Command, args []string) error {
 			o := f.options(c)
-			o.Paths = args
-			return tui.Run(c.Context(), o)
+			if o.Paths = args; len(args) == 0 {
+				o.Paths = []string{"."}
+			}
+			return tuiCode(tui.Run(c.Context(), o))
 		},
 	}
 	f.add(c)
 	return c
+}
+
+// tuiCode marks an error about a path or a flag with the exit code for it.
+func tuiCode(err error) error {
+	var in *tui.InputError
+	switch {
+	case !errors.As(err, &in):
+		return err
+	case in.Option:
+		return withCode(exitUsage, err)
+	}
+	return refused(err)
 }

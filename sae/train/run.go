@@ -293,7 +293,7 @@ func (r *run) tell(st Stats) error {
 		return err
 	}
 	e.Values = maps.Clone(e.Values)
-	e.Values["tokens_per_sec"] = r.speed()
+	e.Values["tokens_per_sec"], e.Values["d_sae"] = r.speed(), float64(r.cfg.DSAE)
 	r.ro.Progress.Emit(e)
 	return nil
 }
