@@ -83,7 +83,7 @@ func BenchmarkVector(b *testing.B) {
 	const n = 1536
 	r := rand.New(rand.NewPCG(5, 6))
 	x, y, z, v := randoms(r, n), randoms(r, n), randoms(r, n), make([]float32, n)
-	half, quant := make([]byte, 2*n), encoded(r, Q4_1, 1, n)
+	half := make([]byte, 2*n)
 	for _, c := range []struct {
 		name  string
 		bytes int64
@@ -98,7 +98,6 @@ func BenchmarkVector(b *testing.B) {
 		{"AdamStep", 28 * n, func() { AdamStep(z, x, y, v, AdamConst{LR: 1e-9, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 9}) }},
 		{"F32ToF16", 6 * n, func() { F32ToF16(half, x) }},
 		{"F16ToF32", 6 * n, func() { F16ToF32(z, half) }},
-		{"Q4_1", 4*n + int64(len(quant)), func() { Dequantize(z, Q4_1, quant) }},
 	} {
 		for _, k := range Kernels() {
 			b.Run(c.name+"/"+k, func(b *testing.B) {
@@ -113,5 +112,48 @@ func BenchmarkVector(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkDecode measures the decoding of rows of 1536 weights; bytes are those of
+// the float32 numbers written, and weights a second a quarter of that.
+func BenchmarkDecode(b *testing.B) {
+	const n = 1536
+	r, dst := rand.New(rand.NewPCG(7, 8)), make([]float32, n)
+	for _, dt := range allTypes {
+		src := encoded(r, dt, 1, n)
+		for _, k := range Kernels() {
+			b.Run(dt.String()+"/"+k, func(b *testing.B) {
+				restore, err := WithKernel(k)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer restore()
+				b.SetBytes(4 * n)
+				for b.Loop() {
+					Dequantize(dst, dt, src)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkLinearPacking measures what storage types cost a product of 128 rows that
+// packs its weights anew, as a capture does when no memory is left for panels.
+func BenchmarkLinearPacking(b *testing.B) {
+	const n, in, out = 128, 1536, 1536
+	r := rand.New(rand.NewPCG(9, 10))
+	x, y := randoms(r, n*in), make([]float32, n*out)
+	for _, dt := range allTypes {
+		w, err := NewWeight(dt, out, in, encoded(r, dt, out, in))
+		if err != nil {
+			b.Fatal(err)
+		}
+		benchPaths(b, dt.String(), func(b *testing.B) {
+			for b.Loop() {
+				Linear(y, x, n, w)
+			}
+			flops(b, 2*n*in*out)
+		})
 	}
 }

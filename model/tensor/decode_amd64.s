@@ -56,6 +56,25 @@ loop:
 	VZEROUPPER
 	RET
 
+// func f64to32AVX2(dst *float32, src *byte, blocks int)
+// Requires: AVX
+TEXT ·f64to32AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ blocks+16(FP), DX
+
+loop:
+	VCVTPD2PSY (CX), X0
+	VMOVUPS    X0, (AX)
+	VCVTPD2PSY 32(CX), X0
+	VMOVUPS    X0, 16(AX)
+	ADDQ       $0x00000020, AX
+	ADDQ       $0x00000040, CX
+	DECQ       DX
+	JNE        loop
+	VZEROUPPER
+	RET
+
 DATA lowNibbles<>+0(SB)/4, $0x0f0f0f0f
 DATA lowNibbles<>+4(SB)/4, $0x0f0f0f0f
 DATA lowNibbles<>+8(SB)/4, $0x0f0f0f0f

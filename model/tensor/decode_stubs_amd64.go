@@ -19,6 +19,11 @@ func f32to16AVX2(dst *byte, src *float32, blocks int)
 //go:noescape
 func bf16to32AVX2(dst *float32, src *byte, blocks int)
 
+// f64to32AVX2 rounds blocks of eight float64 to nearest even.
+//
+//go:noescape
+func f64to32AVX2(dst *float32, src *byte, blocks int)
+
 // q4x0AVX2 decodes blocks of Q4_0.
 //
 //go:noescape

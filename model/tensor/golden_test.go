@@ -1,18 +1,24 @@
 package tensor
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"math"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
 // golden is testdata/goldens.json, which make_goldens.py writes beside it.
 type golden struct {
-	Quant map[string]struct{ Blocks, Floats hexBytes }
-	Adam  struct {
+	Quant map[string]struct {
+		Blocks hexBytes
+		SHA256 []string // of every decoded block
+	}
+	Adam struct {
 		Start hexBytes
 		Grads []hexBytes
 		After []hexBytes
@@ -50,22 +56,75 @@ func loadGolden(t *testing.T) *golden {
 	return g
 }
 
+// quantised lists the types that are decoded by the block.
+func quantised() (types []DType) {
+	for _, dt := range allTypes {
+		if dt.Scales() != nil {
+			types = append(types, dt)
+		}
+	}
+	return types
+}
+
+// bytesOf is x as little-endian bytes, with one bit pattern for all NaNs.
+func bytesOf(x []float32) (b []byte) {
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, bitsOf(v))
+	}
+	return b
+}
+
 func TestDequantizeEqualsGGUF(t *testing.T) {
 	g := loadGolden(t)
+	if len(quantised()) != 12 || len(g.Quant) != 12 {
+		t.Fatalf("%d types, %d goldens, expected 12", len(quantised()), len(g.Quant))
+	}
 	eachKernel(t, func(t *testing.T) {
-		for _, dt := range []DType{Q4_0, Q4_1, Q8_0} {
-			c, ok := g.Quant[dt.String()]
-			if !ok {
-				t.Fatalf("no golden for %v", dt)
+		for _, dt := range quantised() {
+			c := g.Quant[dt.String()]
+			weights, bytes := dt.Block()
+			if len(c.SHA256) != 8 || len(c.Blocks) != 8*bytes {
+				t.Fatalf("%v: found %d bytes of %d blocks", dt, len(c.Blocks), len(c.SHA256))
 			}
-			want := c.Floats.floats()
-			got := make([]float32, len(want))
+			got := make([]float32, 8*weights)
 			Dequantize(got, dt, c.Blocks)
-			for i := range got {
-				if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
-					t.Fatalf("%v: weight %d is %g, gguf has %g", dt, i, got[i], want[i])
+			for i, want := range c.SHA256 {
+				if sum := sha256.Sum256(bytesOf(got[i*weights : (i+1)*weights])); hex.EncodeToString(sum[:]) != want {
+					t.Errorf("%v: block %d differs from gguf's: %v", dt, i, got[i*weights:][:32])
 				}
 			}
+		}
+	})
+}
+
+// TestDequantizeEqualsLiveGGUF compares 500 blocks of every type, their scales any
+// bits at all, with what the gguf package makes of them.
+func TestDequantizeEqualsLiveGGUF(t *testing.T) {
+	env := os.Getenv("AGAR_ORACLES")
+	if env == "" {
+		t.Skip("AGAR_ORACLES is not set")
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command(filepath.Join(env, "bin", "python"), "testdata/make_goldens.py", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	read := func(dt DType, kind string) hexBytes {
+		b, err := os.ReadFile(filepath.Join(dir, dt.String()+kind))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	eachKernel(t, func(t *testing.T) {
+		for _, dt := range quantised() {
+			want := read(dt, ".floats").floats()
+			weights, _ := dt.Block()
+			if len(want) != 500*weights {
+				t.Fatalf("%v: %d numbers", dt, len(want))
+			}
+			got := make([]float32, len(want))
+			Dequantize(got, dt, read(dt, ".blocks"))
+			sameBits(t, dt.String(), got, want)
 		}
 	})
 }

@@ -5,7 +5,7 @@ package tensor
 // shorter than 2·len(dst).
 func F16ToF32(dst []float32, src []byte) {
 	checkLen("F16ToF32", "src", len(src), 2*len(dst))
-	active().f16to32(dst, src)
+	active().decoders[F16](dst, src)
 }
 
 // F32ToF16 encodes src as little-endian IEEE half floats, rounding to nearest,
@@ -21,5 +21,5 @@ func F32ToF16(dst []byte, src []float32) {
 // when src is shorter than 2·len(dst).
 func BF16ToF32(dst []float32, src []byte) {
 	checkLen("BF16ToF32", "src", len(src), 2*len(dst))
-	active().bf16to32(dst, src)
+	active().decoders[BF16](dst, src)
 }

@@ -59,12 +59,8 @@ type vector struct {
 	expSum   func(x []float32, top float32) float64 // x = exp(x−top), and the sum of it
 	siluMul  func(dst, gate, up []float32)
 	adam     func(p, g, m, v []float32, c adamFactors)
-	f16to32  func(dst []float32, src []byte)
 	f32to16  func(dst []byte, src []float32)
-	bf16to32 func(dst []float32, src []byte)
-	q4x0     func(dst []float32, src []byte)
-	q4x1     func(dst []float32, src []byte)
-	q8x0     func(dst []float32, src []byte)
+	decoders decoders
 }
 
 // height is the smallest micro-kernel height that holds h rows.

@@ -25,10 +25,6 @@ var genericVector = vector{
 	expSum:   expSumGeneric,
 	siluMul:  siluMulGeneric,
 	adam:     adamGeneric,
-	f16to32:  f16to32Generic,
 	f32to16:  f32to16Generic,
-	bf16to32: bf16to32Generic,
-	q4x0:     q4x0Generic,
-	q4x1:     q4x1Generic,
-	q8x0:     q8x0Generic,
+	decoders: genericDecoders,
 }

@@ -2,8 +2,11 @@ package tensor
 
 import "fmt"
 
-// quantBlock is the number of weights in a block of the quantised types.
-const quantBlock = 32
+// Weights in a block of the quantised types: the plain ones, and those with a K.
+const (
+	quantBlock = 32
+	superBlock = 256
+)
 
 // Dequantize decodes len(dst) numbers of any storage type; for the quantised
 // types bit for bit as ggml's reference functions dequantize_row_* do. It
@@ -19,21 +22,15 @@ func Dequantize(dst []float32, dt DType, src []byte) {
 }
 
 // decode is Dequantize after its checks.
-func (k *kernel) decode(dst []float32, dt DType, src []byte) {
-	switch dt {
-	case F32:
-		f32Decode(dst, src)
-	case F64:
-		f64Decode(dst, src)
-	case F16:
-		k.f16to32(dst, src)
-	case BF16:
-		k.bf16to32(dst, src)
-	case Q4_0:
-		k.q4x0(dst, src)
-	case Q4_1:
-		k.q4x1(dst, src)
-	case Q8_0:
-		k.q8x0(dst, src)
-	}
+func (k *kernel) decode(dst []float32, dt DType, src []byte) { k.decoders[dt](dst, src) }
+
+// decoders is one function for each storage type. It decodes whole blocks.
+type decoders [nTypes]func(dst []float32, src []byte)
+
+// genericDecoders is the portable set.
+var genericDecoders = decoders{
+	F32: f32Decode, F16: f16to32Generic, BF16: bf16to32Generic, F64: f64Decode,
+	Q4_0: q4x0Generic, Q4_1: q4x1Generic, Q5_0: q5x0Generic, Q5_1: q5x1Generic, Q8_0: q8x0Generic,
+	Q2_K: q2kGeneric, Q3_K: q3kGeneric, Q4_K: q4kGeneric, Q5_K: q5kGeneric, Q6_K: q6kGeneric,
+	IQ4_NL: iq4nlGeneric, IQ4_XS: iq4xsGeneric,
 }

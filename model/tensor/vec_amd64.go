@@ -42,10 +42,6 @@ var vectorAVX2 = vector{
 	adam: func(p, g, m, v []float32, c adamFactors) {
 		adamAVX2(unsafe.SliceData(p), unsafe.SliceData(g), unsafe.SliceData(m), unsafe.SliceData(v), len(p), &c.oneMinusBeta1)
 	},
-	f16to32:  f16to32Asm,
 	f32to16:  f32to16Asm,
-	bf16to32: bf16to32Asm,
-	q4x0:     q4x0Asm,
-	q4x1:     q4x1Asm,
-	q8x0:     q8x0Asm,
+	decoders: decodersAVX2,
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var allTypes = []DType{F32, F16, BF16, F64, Q4_0, Q4_1, Q8_0}
+var allTypes = DTypes()
 
 // encoded draws the bytes of a rows×cols matrix of type dt, all finite.
 func encoded(r *rand.Rand, dt DType, rows, cols int) []byte {
@@ -37,9 +37,8 @@ func encoded(r *rand.Rand, dt DType, rows, cols int) []byte {
 	default:
 		l, _ := layoutOf(dt)
 		for o := 0; o < len(b); o += l.bytes {
-			half(o)
-			if dt == Q4_1 {
-				half(o + 2)
+			for _, at := range l.scales {
+				half(o + at)
 			}
 		}
 	}
@@ -49,10 +48,14 @@ func encoded(r *rand.Rand, dt DType, rows, cols int) []byte {
 // TestLinearOfEveryType: the product with a stored weight equals, bit for bit, the
 // product with the same numbers as float32, from memory of any alignment.
 func TestLinearOfEveryType(t *testing.T) {
-	const rows, cols, n = 77, 352, 9
+	const rows, n = 77, 9
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(2, 2))
 		for _, dt := range allTypes {
+			cols := 352
+			if weights, _ := dt.Block(); weights > 32 {
+				cols = 768
+			}
 			data := append([]byte{0}, encoded(r, dt, rows, cols)...)[1:] // odd address
 			w, err := NewWeight(dt, rows, cols, data)
 			if err != nil {
@@ -85,19 +88,20 @@ func TestRowAndPermuted(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(4, 2))
 		for _, dt := range allTypes {
-			w, err := NewWeight(dt, 5, 64, encoded(r, dt, 5, 64))
+			const cols = 256
+			w, err := NewWeight(dt, 5, cols, encoded(r, dt, 5, cols))
 			if err != nil {
 				t.Fatal(err)
 			}
 			all := w.Float32(nil)
 			twice := w.Permuted([]int32{4, 2, 0, 1, 3, 3}).Permuted([]int32{5, 0, 2})
-			got := make([]float32, 64)
+			got := make([]float32, cols)
 			for i, stored := range []int{3, 4, 0} {
 				twice.Row(got, i)
-				sameBits(t, dt.String(), got, all[stored*64:(stored+1)*64])
+				sameBits(t, dt.String(), got, all[stored*cols:(stored+1)*cols])
 			}
-			into := make([]float32, 0, 3*64)
-			if f := twice.Float32(into); &f[0] != &into[:1][0] || len(f) != 3*64 {
+			into := make([]float32, 0, 3*cols)
+			if f := twice.Float32(into); &f[0] != &into[:1][0] || len(f) != 3*cols {
 				t.Errorf("%v: Float32 did not reuse its destination", dt)
 			}
 		}

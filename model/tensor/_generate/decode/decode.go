@@ -54,6 +54,19 @@ func bfloats() {
 	})
 }
 
+// doubles emits the rounding of eight float64 at a time.
+func doubles() {
+	emit.Func("f64to32AVX2", "func(dst *float32, src *byte, blocks int)",
+		"f64to32AVX2 rounds blocks of eight float64 to nearest even.")
+	blocks(32, 64, func(dst, src reg.Register) {
+		for i := range 2 {
+			x := XMM()
+			VCVTPD2PSY(Mem{Base: src, Disp: 32 * i}, x)
+			VMOVUPS(x, Mem{Base: dst, Disp: 16 * i})
+		}
+	})
+}
+
 // half spreads the half float at m over a register as float32.
 func half(m Mem) reg.VecVirtual {
 	r, y := GP32(), YMM()
@@ -126,6 +139,7 @@ func main() {
 	ConstraintExpr("!noasm")
 	halfFloats()
 	bfloats()
+	doubles()
 	low, eight := emit.Const("lowNibbles", 0x0f0f0f0f), emit.Const("eights", 0x08080808)
 	nibbles("q4x0AVX2", "q4x0AVX2 decodes blocks of Q4_0.", false, low, eight)
 	nibbles("q4x1AVX2", "q4x1AVX2 decodes blocks of Q4_1.", true, low, eight)
