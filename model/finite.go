@@ -66,23 +66,25 @@ func (w *weights) check(group int) error {
 	return nil
 }
 
-// scanPiece is how many bytes one goroutine scans at a time; a multiple of
-// every block size in use and of 8.
-const scanPiece = 8 * 18 * 20 * 34 * 10
+// scanPiece is how many bytes one goroutine scans at a time, less what does not
+// make a whole block.
+const scanPiece = 1 << 20
 
 // firstBad is the index of the first element, or the first of the first
 // quantised block, that is NaN or infinite; −1 when there is none.
 func (t *stored) firstBad() int64 {
-	n := (len(t.data) + scanPiece - 1) / scanPiece
+	elems, size := t.dtype.Block()
+	piece := scanPiece / size * size
+	n := (len(t.data) + piece - 1) / piece
 	var first atomic.Int64
 	first.Store(math.MaxInt64)
 	tensor.Parallel(n, func(i int) {
-		lo := i * scanPiece
-		bad := badIn(t.dtype, t.data[lo:min(lo+scanPiece, len(t.data))])
+		lo := i * piece
+		bad := badIn(t.dtype, t.data[lo:min(lo+piece, len(t.data))])
 		if bad < 0 {
 			return
 		}
-		at := int64(lo/unit(t.dtype).bytes*unit(t.dtype).elems) + int64(bad)
+		at := int64(lo/size)*int64(elems) + int64(bad)
 		for old := first.Load(); at < old && !first.CompareAndSwap(old, at); old = first.Load() {
 		}
 	})
@@ -90,25 +92,6 @@ func (t *stored) firstBad() int64 {
 		return at
 	}
 	return -1
-}
-
-// unitSize is the smallest piece of a storage type.
-type unitSize struct{ bytes, elems int }
-
-func unit(dt tensor.DType) unitSize {
-	switch dt {
-	case tensor.F16, tensor.BF16:
-		return unitSize{2, 1}
-	case tensor.F64:
-		return unitSize{8, 1}
-	case tensor.Q4_0:
-		return unitSize{18, 32}
-	case tensor.Q4_1:
-		return unitSize{20, 32}
-	case tensor.Q8_0:
-		return unitSize{34, 32}
-	}
-	return unitSize{4, 1}
 }
 
 // badIn is the index of the first bad element of whole units, −1 for none.
@@ -170,16 +153,15 @@ func badF64(data []byte) int {
 	return -1
 }
 
-// badScale looks at the float16 scales that start every quantised block.
+// badScale looks at the float16 scales of every quantised block.
 func badScale(dt tensor.DType, data []byte) int {
-	u := unit(dt)
-	scales := 2
-	if dt == tensor.Q4_1 {
-		scales = 4
-	}
-	for i := 0; i+u.bytes <= len(data); i += u.bytes {
-		if badLane(data[i:i+scales], 16, 0x7c007c00_7c007c00, 0x04000400_04000400, 0x80008000_80008000) >= 0 {
-			return i / u.bytes * u.elems
+	elems, size := dt.Block()
+	scales := dt.Scales()
+	for i := 0; i+size <= len(data); i += size {
+		for _, at := range scales {
+			if data[i+at+1]&0x7c == 0x7c { // the exponent of a float16, all ones
+				return i / size * elems
+			}
 		}
 	}
 	return -1

@@ -140,25 +140,44 @@ func TestScanFindsEveryKindOfBadNumber(t *testing.T) {
 			}
 		}
 	}
-	for _, dt := range []tensor.DType{tensor.Q4_0, tensor.Q4_1, tensor.Q8_0} {
-		u := unit(dt)
-		data := make([]byte, 5*u.bytes)
-		for i := range data {
-			if i%u.bytes >= 4 {
-				data[i] = 0xff // values, of which none is a scale
-			}
-		}
-		if bad := badIn(dt, data); bad != -1 {
-			t.Errorf("%v: values taken for scales at %d", dt, bad)
-		}
-		data[3*u.bytes+1] = 0x7c
-		if bad := badIn(dt, data); bad != 3*u.elems {
-			t.Errorf("%v: infinite scale found at %d, expected %d", dt, bad, 3*u.elems)
+	for _, dt := range tensor.DTypes() {
+		if dt.Scales() != nil {
+			checkScales(t, dt)
 		}
 	}
 	big := stored{dtype: tensor.F32, rows: 3, cols: scanPiece / 4, data: make([]byte, 3*scanPiece)}
 	copy(big.data[2*scanPiece+8:], []byte{0, 0, 0x80, 0x7f})
 	if bad := big.firstBad(); bad != int64(2*scanPiece/4+2) {
 		t.Errorf("bad element found at %d, expected %d", bad, 2*scanPiece/4+2)
+	}
+}
+
+// checkScales holds badIn to the scales of quantised blocks, and to nothing else
+// in them.
+func checkScales(t *testing.T, dt tensor.DType) {
+	t.Helper()
+	elems, size := dt.Block()
+	data := make([]byte, 5*size)
+	for i := range data {
+		data[i] = 0xff
+	}
+	for i := range 5 {
+		for _, at := range dt.Scales() {
+			copy(data[i*size+at:], []byte{0xff, 0x7b}) // 65,504
+		}
+	}
+	if bad := badIn(dt, data); bad != -1 {
+		t.Errorf("%v: values taken for scales at %d", dt, bad)
+	}
+	row := make([]float32, 5*elems)
+	for _, at := range dt.Scales() {
+		for _, high := range []byte{0x7c, 0xfc, 0x7e} {
+			data[3*size+at+1] = high
+			tensor.Dequantize(row, dt, data)
+			if bad := badIn(dt, data); bad != 3*elems || row[bad]-row[bad] == 0 {
+				t.Errorf("%v: scale %02x found at %d, expected %d; it decodes to %g", dt, high, bad, 3*elems, row[3*elems])
+			}
+		}
+		data[3*size+at+1] = 0x7b
 	}
 }

@@ -33,13 +33,14 @@ func (g *ggufTensors) tensor(name string) (stored, bool, error) {
 		return stored{}, false, nil
 	}
 	if t.Data == nil {
-		return stored{}, false, fmt.Errorf("tensor %q: found type %s, expected F32, F16, BF16, Q4_0, Q4_1 or Q8_0", name, t.Type)
+		_, err := g.f.Tensor(name) // which says what agar reads
+		return stored{}, false, err
 	}
 	rows, cols, err := matrixShape(t.Shape)
 	if err != nil {
 		return stored{}, false, fmt.Errorf("tensor %q: %w", name, err)
 	}
-	return stored{name: name, file: g.path, dtype: t.DType, rows: rows, cols: cols, data: t.Data}, true, nil
+	return stored{name: name, file: t.File, dtype: t.DType, rows: rows, cols: cols, data: t.Data}, true, nil
 }
 
 // float32 decodes a tensor.

@@ -53,6 +53,6 @@ func fits(s *Spec, bytes int64) string {
 }
 
 func bytesPerWeight(dt tensor.DType) float64 {
-	u := unit(dt)
-	return float64(u.bytes) / float64(u.elems)
+	weights, bytes := dt.Block()
+	return float64(bytes) / float64(weights)
 }

@@ -21,7 +21,7 @@ func (m *Model) openGGUF(o Options) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.Dir, err)
 	}
-	m.Files, m.fam = []string{m.Dir}, fam
+	m.Files, m.fam = f.Paths(), fam
 	src := newGGUFTensors(m.Dir, f)
 	if m.Spec, err = ggufSpec(fam, f, src); err != nil {
 		return fmt.Errorf("%s: %w", m.Dir, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -66,6 +67,8 @@ func TestBadFiles(t *testing.T) {
 		"offset":            {weight("w", 0, 7, 64, 4), "found offset 7"},
 		"offset behind":     {weight("w", 0, 1<<40, 64, 4), "found offset 1099511627776"},
 		"huge product":      {weight("w", 0, 0, 64, 1<<30, 1<<30, 1<<30, 1<<30), "too big"},
+		"product of 2⁶⁴":    {weight("w", 0, 0, 64, 1, 1<<28, 1<<18, 1<<18), "too big"},
+		"many keys":         {&builder{*bytes.NewBuffer(append(header(3, 0, 5000).Bytes(), make([]byte, 70000)...))}, "expected at most 4096"},
 		"block":             {weight("w", 2, 0, 64, 33), "multiple of 32"},
 		"truncated":         {&builder{*bytes.NewBuffer(weight("w", 0, 0, 64, 4).Bytes()[:40])}, "number of tensors"},
 		"truncated in name": {&builder{*bytes.NewBuffer(append(header(3, 1, 0).str("www").u32(4).Bytes(), make([]byte, 18)...))}, `tensor "www"`},
@@ -146,7 +149,7 @@ func TestTokenizerErrors(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"all", "smollm"} {
+	for _, name := range []string{"all", "smollm", "vocabulary", "split-00002-of-00003"} {
 		b, err := os.ReadFile("testdata/" + name + ".gguf")
 		if err != nil {
 			f.Fatal(err)
@@ -156,7 +159,11 @@ func FuzzParse(f *testing.F) {
 	f.Add(weight("w", 3, 0, 64, 32, 2).Bytes())
 	f.Add(header(2, 0, 1).str("k").u32(kindArray).u32(kindArray).u64(1).u32(kindString).u64(1).str("x").Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		x, err := parse("fuzz", b)
+		var x *File
+		var err error
+		if n := allocated(func() { x, err = parse("fuzz", b) }); n > 8*uint64(len(b))+1<<20 {
+			t.Fatalf("%d bytes allocated for a file of %d", n, len(b))
+		}
 		if err != nil {
 			return
 		}
@@ -165,7 +172,22 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("tensor %q has %d of %d bytes", w.Name, len(w.Data), len(b))
 			}
 		}
+		for _, key := range x.Keys() {
+			if _, ok := x.Value(key); !ok {
+				t.Fatalf("no value of %q", key)
+			}
+		}
+		_, _ = x.Vocabulary()
 		_, _ = x.Tokenizer()
 		_, _ = x.ChatTemplate()
 	})
+}
+
+// allocated is how many bytes f allocates, more or less what other goroutines do.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }

@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -9,8 +10,8 @@ import (
 	"github.com/edsrzf/mmap-go"
 )
 
-// File is an open GGUF file. Tensor data are valid until Close; metadata stay.
-// It is safe for concurrent use.
+// File is an open GGUF file, or the files of a split one. Tensor data are valid
+// until Close; metadata stay. It is safe for concurrent use.
 type File struct {
 	Meta
 	path    string
@@ -18,20 +19,38 @@ type File struct {
 	tensors []Tensor
 	index   map[string]int
 	mapping mmap.MMap
+	rest    []*File // the parts behind the first of a split file
 }
 
 // Tensor is one tensor of a file. Data is mapped memory and must not be
 // written; it is nil for a type that agar does not read, which Type names.
 type Tensor struct {
 	Name  string
-	Shape []int // row-major: [rows, cols] for a matrix
+	File  string // the path of the file that holds it
+	Shape []int  // row-major: [rows, cols] for a matrix
 	DType tensor.DType
 	Type  string // the name of the type in ggml
 	Data  []byte
+
+	kind   uint32
+	offset uint64
 }
 
-// Open maps the file and reads its header.
+// Open maps the file and reads its header. Of a file that was split into
+// NAME-00001-of-0000N.gguf it opens all parts, given the first.
 func Open(path string) (*File, error) {
+	f, err := openOne(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.openParts(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// openOne opens one file.
+func openOne(path string) (*File, error) {
 	h, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
@@ -50,8 +69,7 @@ func Open(path string) (*File, error) {
 	}
 	f, err := parse(path, m)
 	if err != nil {
-		_ = m.Unmap()
-		return nil, err
+		return nil, errors.Join(err, m.Unmap())
 	}
 	f.mapping = m
 	return f, nil
@@ -59,15 +77,28 @@ func Open(path string) (*File, error) {
 
 // Close unmaps the file. Tensors must no longer be used.
 func (f *File) Close() error {
-	if f.mapping == nil {
-		return nil
-	}
-	m := f.mapping
-	f.mapping = nil
 	for i := range f.tensors {
 		f.tensors[i].Data = nil
 	}
-	return m.Unmap()
+	var errs []error
+	for _, p := range f.rest {
+		errs = append(errs, p.Close())
+	}
+	f.rest = nil
+	if m := f.mapping; m != nil {
+		f.mapping = nil
+		errs = append(errs, m.Unmap())
+	}
+	return errors.Join(errs...)
+}
+
+// Paths lists the files: one, or the parts of a split file in order.
+func (f *File) Paths() []string {
+	paths := []string{f.path}
+	for _, p := range f.rest {
+		paths = append(paths, p.path)
+	}
+	return paths
 }
 
 // Path is the name that Open was given.
@@ -94,7 +125,7 @@ func (f *File) Tensor(name string) (Tensor, error) {
 	}
 	t := f.tensors[i]
 	if t.Data == nil {
-		return Tensor{}, fmt.Errorf("gguf: %s: tensor %q: found type %s, expected F32, F16, BF16, F64, Q4_0, Q4_1 or Q8_0", f.path, name, t.Type)
+		return Tensor{}, fmt.Errorf("gguf: %s: tensor %q: found type %s, expected %s", t.File, name, t.Type, readable())
 	}
 	return t, nil
 }

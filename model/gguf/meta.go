@@ -27,12 +27,27 @@ func (m *Meta) Has(key string) bool {
 // slice of one of them, or []any for arrays of arrays.
 func (m *Meta) Value(key string) (any, bool) {
 	v, ok := m.values[key]
-	return v, ok
+	return expanded(v), ok
+}
+
+// expanded converts an array of numbers, and those in an array of arrays.
+func expanded(v any) any {
+	switch v := v.(type) {
+	case numbers:
+		return v.expand()
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = expanded(v[i])
+		}
+		return out
+	}
+	return v
 }
 
 // get asserts the type of a value.
 func get[T any](m *Meta, key, want string) (T, error) {
-	v, ok := m.values[key]
+	v, ok := m.Value(key)
 	t, is := v.(T)
 	switch {
 	case !ok:
@@ -75,14 +90,24 @@ func (m *Meta) Strings(key string) ([]string, error) {
 	return get[[]string](m, key, "an array of strings")
 }
 
-// Floats is an array of floating-point numbers. The slice is the file's own.
+// Bytes is an array of 8-bit integers as it lies in the file. The slice is the
+// file's own.
+func (m *Meta) Bytes(key string) ([]byte, error) {
+	if v, ok := m.values[key].(numbers); ok && (v.kind == kindUint8 || v.kind == kindInt8) {
+		return v.raw, nil
+	}
+	return get[[]byte](m, key, "an array of 8-bit integers")
+}
+
+// Floats is an array of floating-point numbers, in a new slice.
 func (m *Meta) Floats(key string) ([]float64, error) {
 	return get[[]float64](m, key, "an array of floating-point numbers")
 }
 
-// Ints is an array of integers.
+// Ints is an array of integers, in a new slice.
 func (m *Meta) Ints(key string) ([]int64, error) {
-	us, ok := m.values[key].([]uint64)
+	v, _ := m.Value(key)
+	us, ok := v.([]uint64)
 	if !ok {
 		return get[[]int64](m, key, "an array of integers")
 	}

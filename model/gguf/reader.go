@@ -11,8 +11,26 @@ import (
 type reader struct {
 	data []byte
 	pos  int
-	what string // what is being read, for errors
+	at   place // what is being read, for errors
 	err  error
+}
+
+// place is one of the things that a header lists: by number until its name is known.
+type place struct {
+	kind   string
+	number uint64
+	name   string
+	named  bool
+}
+
+func (p place) String() string {
+	switch {
+	case p.named:
+		return fmt.Sprintf("%s %q", p.kind, p.name)
+	case p.kind != "":
+		return fmt.Sprintf("%s number %d", p.kind, p.number)
+	}
+	return "header"
 }
 
 // fail keeps the first error.
@@ -25,6 +43,9 @@ func (r *reader) fail(what, format string, args ...any) {
 // fits fails when n things of at least size bytes cannot follow in the file.
 func (r *reader) fits(what string, n uint64, size int) bool {
 	if left := uint64(len(r.data) - r.pos); r.err == nil && n > left/uint64(size) {
+		if r.at.kind != "" {
+			what = r.at.String() + ": " + what
+		}
 		r.fail(what, "found %d, expected at most %d in the %d bytes that follow", n, left/uint64(size), left)
 	}
 	return r.err == nil
@@ -36,11 +57,7 @@ func (r *reader) take(n int) []byte {
 		return nil
 	}
 	if n > len(r.data)-r.pos {
-		what := r.what
-		if what == "" {
-			what = "header"
-		}
-		r.fail(what, "found %d bytes to the end of the file, expected %d", len(r.data)-r.pos, n)
+		r.fail(r.at.String(), "found %d bytes to the end of the file, expected %d", len(r.data)-r.pos, n)
 		return nil
 	}
 	r.pos += n
@@ -78,13 +95,13 @@ func (r *reader) u64() uint64 {
 // str copies a string, so that it outlives the mapping.
 func (r *reader) str() string {
 	n := r.u64()
-	if !r.fits(r.what+": length of a string", n, 1) {
+	if !r.fits("length of a string", n, 1) {
 		return ""
 	}
 	return string(r.take(int(n)))
 }
 
-// value reads one value: uint64, int64, float64, bool, string or a slice.
+// value reads one value: uint64, int64, float64, bool, string, numbers or a slice.
 func (r *reader) value(kind uint32, depth int) any {
 	switch kind {
 	case kindUint8:
@@ -120,44 +137,60 @@ func (r *reader) signed(kind uint32) any {
 	case kindInt64:
 		return int64(r.u64())
 	}
-	r.fail(r.what, "found value type %d, expected 0 to %d", kind, kindFloat64)
+	r.fail(r.at.String(), "found value type %d, expected 0 to %d", kind, kindFloat64)
 	return nil
 }
 
-// array reads []uint64, []int64, []float64, []bool, []string or, for arrays of
-// arrays, []any.
+// array reads []string, []bool, numbers or, for arrays of arrays, []any.
 func (r *reader) array(depth int) any {
 	kind, n := r.u32(), r.u64()
 	size, ok := kindSize(kind)
 	if !ok && r.err == nil {
-		r.fail(r.what, "found element type %d, expected 0 to %d", kind, kindFloat64)
+		r.fail(r.at.String(), "found element type %d, expected 0 to %d", kind, kindFloat64)
 	}
 	if depth >= maxNesting {
-		r.fail(r.what, "arrays are nested more than %d deep", maxNesting)
+		r.fail(r.at.String(), "arrays are nested more than %d deep", maxNesting)
 	}
-	if r.err != nil || !r.fits(r.what+": length of an array", n, size) {
+	if r.err != nil || !r.fits("length of an array", n, size) {
 		return nil
 	}
 	switch kind {
-	case kindUint8, kindUint16, kindUint32, kindUint64:
-		return list[uint64](r, kind, n, depth)
-	case kindInt8, kindInt16, kindInt32, kindInt64:
-		return list[int64](r, kind, n, depth)
-	case kindFloat32, kindFloat64:
-		return list[float64](r, kind, n, depth)
-	case kindBool:
-		return list[bool](r, kind, n, depth)
 	case kindString:
-		return list[string](r, kind, n, depth)
+		return list(r, n, r.str)
+	case kindArray:
+		return list(r, n, func() any { return r.array(depth + 1) })
+	case kindBool:
+		return list(r, n, func() bool { return r.u8() != 0 })
 	}
-	return list[any](r, kind, n, depth)
+	return numbers{kind, append([]byte(nil), r.take(int(n)*size)...)}
 }
 
-func list[T any](r *reader, kind uint32, n uint64, depth int) []T {
+// list reads n elements by next.
+func list[T any](r *reader, n uint64, next func() T) []T {
 	out := make([]T, 0, n)
 	for ; n > 0 && r.err == nil; n-- {
-		v, _ := r.value(kind, depth+1).(T)
-		out = append(out, v)
+		out = append(out, next())
 	}
 	return out
+}
+
+// numbers is an array of numbers as the file has it, converted when it is asked
+// for: a byte must not take eight bytes of memory.
+type numbers struct {
+	kind uint32
+	raw  []byte
+}
+
+// expand is []uint64, []int64 or []float64.
+func (n numbers) expand() any {
+	size, _ := kindSize(n.kind)
+	r := &reader{data: n.raw}
+	count := uint64(len(n.raw) / size)
+	switch n.kind {
+	case kindUint8, kindUint16, kindUint32, kindUint64:
+		return list(r, count, func() uint64 { return r.value(n.kind, 0).(uint64) })
+	case kindFloat32, kindFloat64:
+		return list(r, count, func() float64 { return r.value(n.kind, 0).(float64) })
+	}
+	return list(r, count, func() int64 { return r.value(n.kind, 0).(int64) })
 }

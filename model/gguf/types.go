@@ -2,6 +2,7 @@ package gguf
 
 import (
 	"fmt"
+	"strings"
 
 	"agar/model/tensor"
 )
@@ -11,7 +12,7 @@ var ggmlTypes = map[uint32]string{
 	0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 9: "Q8_1",
 	10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K",
 	16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS",
-	24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 30: "BF16", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
+	24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 30: "BF16", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4", 40: "NVFP4", 41: "Q1_0",
 }
 
 // typeName is the name of ggml type n.
@@ -22,15 +23,30 @@ func typeName(n uint32) string {
 	return fmt.Sprintf("ggml type %d", n)
 }
 
+// dtypes are the storage types that agar reads by their names in ggml, which are
+// their own.
+var dtypes = func() map[string]tensor.DType {
+	m := map[string]tensor.DType{}
+	for _, d := range tensor.DTypes() {
+		m[d.String()] = d
+	}
+	return m
+}()
+
 // dtype is the storage type of ggml type n, if agar reads it.
 func dtype(n uint32) (d tensor.DType, ok bool) {
-	name := typeName(n)
-	for _, d := range []tensor.DType{tensor.F32, tensor.F16, tensor.BF16, tensor.F64, tensor.Q4_0, tensor.Q4_1, tensor.Q8_0} {
-		if d.String() == name {
-			return d, true
-		}
+	d, ok = dtypes[typeName(n)]
+	return d, ok
+}
+
+// readable lists the types that agar reads, for errors.
+func readable() string {
+	var names []string
+	for _, d := range tensor.DTypes() {
+		names = append(names, d.String())
 	}
-	return 0, false
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // Numbers of the types of metadata values.

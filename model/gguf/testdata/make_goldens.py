@@ -2,7 +2,8 @@
 
 all.gguf has every type of metadata and every tensor type that agar reads, plus
 one that it does not; all.json lists them (tensors with the SHA-256 of their
-bytes and their values as float32). TOKENIZER.gguf hold only the vocabularies of
+bytes and their values as float32). split-*.gguf are three parts of one model, and
+vocabulary.gguf every key about tokens. TOKENIZER.gguf hold only the vocabularies of
 ../../tokenizer/testdata with a pre-tokenizer's name; ids.jsonl has the ids that
 Hugging Face's tokenizers makes of texts with the same vocabulary.
 """
@@ -40,17 +41,61 @@ def everything():
         meta[key] = v
     w.add_chat_template("{{ messages[0].content }}")
     rng, tensors = np.random.default_rng(7), []
-    for q in (Q.F32, Q.F16, Q.BF16, Q.F64, Q.Q4_0, Q.Q4_1, Q.Q8_0, Q.Q5_0):
-        x = rng.standard_normal((3, 64)).astype(np.float32)
-        raw = x.astype(np.float16 if q == Q.F16 else np.float64) if q in (Q.F16, Q.F64) else gguf.quantize(x, q) if q != Q.F32 else x
+    for q in (Q.F32, Q.F16, Q.BF16, Q.F64, Q.Q4_0, Q.Q4_1, Q.Q5_0, Q.Q5_1, Q.Q8_0, Q.Q2_K, Q.Q3_K, Q.Q4_K, Q.Q5_K, Q.Q6_K, Q.IQ4_NL, Q.IQ4_XS, Q.MXFP4):
+        raw = stored(rng, q)
         name = "blk.0." + q.name.lower()
         w.add_tensor(name, raw, raw_dtype=q)
         values = raw.astype(np.float32) if q in (Q.F16, Q.F64) else gguf.dequantize(raw, q)
-        tensors.append({"name": name, "type": q.name, "shape": [3, 64], "sha256": hashlib.sha256(raw.tobytes()).hexdigest(), "values": [float(v) for v in values.reshape(-1)[:64]]})
+        tensors.append({"name": name, "type": q.name, "shape": list(values.shape), "sha256": hashlib.sha256(raw.tobytes()).hexdigest(), "values": [float(v) for v in values[0][:64]]})
     w.add_tensor("norm", np.arange(5, dtype=np.float32))
     finish(w)
     with open(os.path.join(HERE, "all.json"), "w") as f:
         json.dump({"meta": meta, "tensors": tensors}, f, ensure_ascii=False, separators=(",", ":"))
+
+
+def stored(rng, q):
+    """Three rows as they are stored in type q: random blocks where gguf cannot quantise."""
+    block, size = gguf.GGML_QUANT_SIZES[q]
+    if block == 256 or q in (Q.IQ4_NL, Q.MXFP4):
+        raw = rng.integers(0, 256, (3, size), np.uint8)
+        for at in {"Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0]}.get(q.name, []):
+            raw[:, at : at + 2] = rng.standard_normal(3).astype(np.float16).view(np.uint8).reshape(3, 2)
+        return raw
+    x = rng.standard_normal((3, 64)).astype(np.float32)
+    if q in (Q.F16, Q.F64):
+        return x.astype(np.float16 if q == Q.F16 else np.float64)
+    return gguf.quantize(x, q) if q != Q.F32 else x
+
+
+def split():
+    """A file in three parts, as gguf-split and the converters write them."""
+    w = gguf.GGUFWriter(os.path.join(HERE, "split.gguf"), "llama", split_max_tensors=2)
+    w.add_name("parts")
+    for i in range(5):
+        w.add_tensor(f"t{i}", np.full((2, 3), i, np.float32))
+    finish(w)
+
+
+def tokens():
+    w = writer("vocabulary.gguf")
+    w.add_tokenizer_model("t5")
+    w.add_tokenizer_pre("default")
+    w.add_token_list(["<pad>", "</s>", "<unk>", "▁a"])
+    w.add_token_scores([0.0, 0.0, -1.5, -2.25])
+    w.add_token_types([3, 3, 2, 1])
+    w.add_token_merges(["a b"])
+    w.add_bos_token_id(1)
+    w.add_eos_token_id(1)
+    w.add_unk_token_id(2)
+    w.add_sep_token_id(3)
+    w.add_pad_token_id(0)
+    w.add_mask_token_id(3)
+    w.add_add_bos_token(False)
+    w.add_add_eos_token(True)
+    w.add_add_space_prefix(True)
+    w.add_remove_extra_whitespaces(False)
+    w.add_precompiled_charsmap(bytes([0, 200, 7]))
+    finish(w)
 
 
 def vocabulary(name, pre, out, bos=None):
@@ -81,6 +126,8 @@ def vocabulary(name, pre, out, bos=None):
 
 def main():
     everything()
+    split()
+    tokens()
     with open(os.path.join(HERE, "ids.jsonl"), "w", encoding="utf-8") as out:
         vocabulary("smollm", "smollm", out)
         vocabulary("llama3", "llama-bpe", out, bos="<s>")
