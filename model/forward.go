@@ -14,9 +14,6 @@ import (
 // Memory: the workspace of workspaceBytes(min(rows, 1024)), or of the longest
 // sequence if it is longer, is kept for the next call; the Result is new.
 func (m *Model) Forward(ctx context.Context, r *Request) (*Result, error) {
-	if stale := m.stale(r); stale != nil {
-		return m.anew(ctx, r, stale)
-	}
 	f, err := m.newForward(ctx, r)
 	if err != nil {
 		return nil, err
@@ -33,7 +30,7 @@ func (m *Model) Forward(ctx context.Context, r *Request) (*Result, error) {
 	}
 	if r.Cache != nil {
 		for i, ids := range r.Seqs {
-			r.Cache.slots[slotOf(r.Slots, i)].took(ids, m.Spec.ropeByLength() && r.Resid == nil)
+			r.Cache.slots[slotOf(r.Slots, i)].n += len(ids)
 		}
 	}
 	return f.res, nil

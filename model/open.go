@@ -46,7 +46,7 @@ type Model struct {
 	closers   []func() error
 	fam       *family
 	ropes     []ropeStore // one for each of Spec.Ropes
-	plain     norm        // weight 1 and bias 0
+	ones      []float32   // [DModel]
 	spaces    sync.Pool   // *workspace
 }
 
@@ -91,9 +91,9 @@ func (m *Model) explain(err error) error {
 func (m *Model) ready() error {
 	m.w.keep(m.panels)
 	m.ropes = make([]ropeStore, len(m.Spec.Ropes))
-	m.plain = norm{make([]float32, m.Spec.DModel), make([]float32, m.Spec.DModel)}
-	for i := range m.plain.w {
-		m.plain.w[i] = 1
+	m.ones = make([]float32, m.Spec.DModel)
+	for i := range m.ones {
+		m.ones[i] = 1
 	}
 	m.guards = make([]guard, m.Spec.Layers+2)
 	m.spaces.New = func() any { return new(workspace) }
