@@ -111,7 +111,7 @@ func (b *blockRun) scores(c *attnScratch, t *attnTask, q []float32, h int) []flo
 	s := &b.m.Spec
 	dh, nq, keys, width := s.DHead, (t.t1-t.t0)*b.group(), t.keys(), b.m.kvWidth()
 	rows := buf(&c.q, nq*dh)
-	b.gather(rows, q, t, h, float32(s.AttnScale))
+	b.gather(rows, q, t, h, float32(s.scale(b.l)))
 	scores := buf(&c.scores, nq*keys)
 	tensor.MatMulSerial(
 		tensor.Mat{Data: scores, Rows: nq, Cols: keys},

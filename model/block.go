@@ -189,6 +189,8 @@ func (s *Spec) activate(gate, up []float32, n, w int) {
 				tensor.GELU(g)
 			case GELUTanh:
 				tensor.GELUTanh(g)
+			case ReLU:
+				tensor.ReLU(g)
 			}
 			return
 		}
@@ -200,6 +202,9 @@ func (s *Spec) activate(gate, up []float32, n, w int) {
 			tensor.GELUMul(g, u)
 		case GELUTanh:
 			tensor.GELUTanhMul(g, u)
+		case ReLU:
+			tensor.ReLU(g)
+			tensor.Mul(g, u)
 		}
 	})
 }

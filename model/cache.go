@@ -21,6 +21,17 @@ type cacheSlot struct {
 	n    int
 	cap  int
 	k, v [][]float32
+	made int     // length of the sequence when k and v were computed
+	ids  []int32 // its tokens, where rotary frequencies follow from the length; fewer than n after a residual
+}
+
+// took counts tokens whose keys and values were stored.
+func (s *cacheSlot) took(ids []int32, keep bool) {
+	if keep && len(s.ids) >= s.n {
+		s.ids = append(s.ids[:s.n], ids...)
+	}
+	s.n += len(ids)
+	s.made = s.n
 }
 
 // NewCache makes a cache of so many empty slots. Memory is taken as sequences
@@ -50,7 +61,7 @@ func (c *Cache) Copy(dst, src int) {
 		return
 	}
 	s, width := &c.slots[src], c.m.kvWidth()
-	d := cacheSlot{n: s.n, cap: s.n, k: make([][]float32, len(s.k)), v: make([][]float32, len(s.v))}
+	d := cacheSlot{n: s.n, cap: s.n, made: s.made, ids: slices.Clone(s.ids), k: make([][]float32, len(s.k)), v: make([][]float32, len(s.v))}
 	for l := range s.k {
 		d.k[l] = slices.Clone(s.k[l][:s.n*width])
 		d.v[l] = slices.Clone(s.v[l][:s.n*width])

@@ -15,6 +15,10 @@ type config struct {
 	read map[string]bool
 	path string // of keys inside an object, with a dot behind
 	err  error
+	// yarnIsLongrope says that configs of the family called longrope yarn once,
+	// originalMaxPos what its original context is when a config does not say.
+	yarnIsLongrope bool
+	originalMaxPos int
 }
 
 func newConfig(data []byte) (*config, error) {

@@ -7,9 +7,13 @@ import "math"
 // rope_parameters, older ones in rope_scaling and in keys of their own. maxPos is
 // the context that scalings take for the original one when they do not say.
 func (c *config) rope(theta float64, dHead, maxPos int) Rope {
-	r := Rope{Theta: c.float("rope_theta", theta)}
-	part := c.float("partial_rotary_factor", 1)
-	original := c.int("original_max_position_embeddings", 0)
+	return c.ropeIn(c.float("rope_theta", theta), c.float("partial_rotary_factor", 1), dHead, maxPos)
+}
+
+// ropeIn is rope with what counts where rope_parameters says nothing.
+func (c *config) ropeIn(theta, part float64, dHead, maxPos int) Rope {
+	r := Rope{Theta: theta}
+	original := c.int("original_max_position_embeddings", c.originalMaxPos)
 	o := c.object("rope_parameters")
 	if old := c.object("rope_scaling"); old != nil {
 		o = old
@@ -17,6 +21,7 @@ func (c *config) rope(theta float64, dHead, maxPos int) Rope {
 	if o != nil {
 		r.Theta = o.float("rope_theta", r.Theta)
 		part = o.float("partial_rotary_factor", part)
+		o.yarnIsLongrope = c.yarnIsLongrope
 		r.Scaling = o.ropeScaling(original, maxPos)
 		c.adopt(o)
 	}
@@ -45,6 +50,9 @@ func (c *config) adopt(o *config) {
 // ropeScaling reads rope_parameters or rope_scaling.
 func (o *config) ropeScaling(original, maxPos int) RopeScaling {
 	kind := o.string("rope_type", o.string("type", "default"))
+	if kind == "su" || kind == "yarn" && o.yarnIsLongrope {
+		kind = "longrope"
+	}
 	s := RopeScaling{Type: kind, Factor: o.float("factor", 0)}
 	s.OriginalMaxPos = o.int("original_max_position_embeddings", maxPos)
 	if original > 0 {
@@ -58,9 +66,6 @@ func (o *config) ropeScaling(original, maxPos int) RopeScaling {
 		s.OriginalMaxPos = 0
 	case "dynamic":
 		s.OriginalMaxPos = maxPos
-	case "su":
-		s.Type = "longrope"
-		fallthrough
 	case "longrope":
 		o.get("short_factor", &s.Short)
 		o.get("long_factor", &s.Long)

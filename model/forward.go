@@ -14,26 +14,37 @@ import (
 // Memory: the workspace of workspaceBytes(min(rows, 1024)), or of the longest
 // sequence if it is longer, is kept for the next call; the Result is new.
 func (m *Model) Forward(ctx context.Context, r *Request) (*Result, error) {
+	if stale := m.stale(r); stale != nil {
+		return m.anew(ctx, r, stale)
+	}
 	f, err := m.newForward(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	f.ws = m.spaces.Get().(*workspace)
-	defer m.spaces.Put(f.ws)
 	f.allocate()
-	for lo := 0; lo < len(r.Seqs); {
-		hi := f.groupEnd(lo)
-		if err := f.group(lo, hi); err != nil {
-			return nil, err
-		}
-		lo = hi
+	if err := f.run(); err != nil {
+		return nil, err
 	}
 	if r.Cache != nil {
 		for i, ids := range r.Seqs {
-			r.Cache.slots[slotOf(r.Slots, i)].n += len(ids)
+			r.Cache.slots[slotOf(r.Slots, i)].took(ids, m.Spec.ropeByLength() && r.Resid == nil)
 		}
 	}
 	return f.res, nil
+}
+
+// run takes all sequences through the blocks, in groups.
+func (f *forward) run() error {
+	f.ws = f.m.spaces.Get().(*workspace)
+	defer f.m.spaces.Put(f.ws)
+	for lo := 0; lo < len(f.r.Seqs); {
+		hi := f.groupEnd(lo)
+		if err := f.group(lo, hi); err != nil {
+			return err
+		}
+		lo = hi
+	}
+	return nil
 }
 
 // allocate makes the parts of the result that are not hooks.

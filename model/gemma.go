@@ -10,6 +10,25 @@ func gemmaNames() tensorNames {
 	return n
 }
 
+// gemma is Llama with norm weights that are stored less one, a scaled embedding,
+// GELU and heads of a width of their own.
+func gemma() *family {
+	return &family{architectures: []string{"GemmaForCausalLM"}, spec: gemmaSpec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"}}
+}
+
+// gemmaSpec reads a config.json; the defaults are GemmaConfig's. The first releases
+// said gelu and meant its tanh form, as transformers knows.
+func gemmaSpec(c *config) Spec {
+	s := c.gemma(16, 256, 8192)
+	s.Activation = c.activation("hidden_act", "gelu_pytorch_tanh")
+	if s.Activation == GELU {
+		s.Activation = GELUTanh
+	}
+	c.only("hidden_activation", "gelu_pytorch_tanh")
+	s.Ropes = []Rope{c.wholeRope(10000, &s)}
+	return s
+}
+
 // gemma2 has sandwich norms whose weights are stored less one, softcaps on scores
 // and logits, and a sliding window on every other block.
 func gemma2() *family {
@@ -38,8 +57,6 @@ func (c *config) gemma(kvHeads, dHead, maxPos int) Spec {
 	s.EmbedScale = float64(float32(math.Sqrt(float64(max(s.DModel, 1)))))
 	s.QKVBias = c.bool("attention_bias", false)
 	s.OBias = s.QKVBias
-	s.Activation = GELUTanh
-	c.only("hidden_activation", "gelu_pytorch_tanh")
 	c.only("use_bidirectional_attention", false)
 	return s
 }
@@ -47,6 +64,8 @@ func (c *config) gemma(kvHeads, dHead, maxPos int) Spec {
 // gemmaAttention reads what Gemma 2 and 3 have in common.
 func (c *config) gemmaAttention(s *Spec) {
 	s.Placement = SandwichNorm
+	s.Activation = c.activation("hidden_activation", "gelu_pytorch_tanh")
+	c.string("hidden_act", "") // which transformers does not look at
 	scalar := c.float("query_pre_attn_scalar", 256)
 	if !(scalar > 0) {
 		c.fail("query_pre_attn_scalar: found %g, expected a positive number", scalar)
@@ -61,4 +80,60 @@ func (c *config) cap(key string, def float64) float64 {
 		def = 0
 	}
 	return c.float(key, def)
+}
+
+// gemma3 is the text part of Gemma 3: normalised queries and keys, and two rotary
+// embeddings, one for the blocks with a sliding window and one for the others.
+func gemma3() *family {
+	return &family{architectures: []string{"Gemma3ForCausalLM"}, spec: gemma3Spec, hf: gemmaNames(), ignored: []string{"rotary_emb.inv_freq"}}
+}
+
+// gemma3Spec reads a config.json; the defaults are Gemma3TextConfig's.
+func gemma3Spec(c *config) Spec {
+	s := c.gemma(4, 256, 131072)
+	c.gemmaAttention(&s)
+	s.QKNorm = HeadQKNorm
+	s.LogitSoftcap = c.cap("final_logit_softcapping", 0)
+	c.float("attn_logit_softcapping", 0) // which transformers does not look at
+	c.int("_sliding_window_pattern", 0)
+	every := c.int("sliding_window_pattern", 6)
+	s.uniform(BlockSpec{})
+	c.layerWindows(&s, c.window("sliding_window", 4096), func(l int) bool { return every < 1 || (l+1)%every != 0 })
+	s.Ropes = c.gemmaRopes(&s)
+	for l := range s.Blocks {
+		if s.Blocks[l].Window > 0 {
+			s.Blocks[l].Rope = 1
+		}
+	}
+	return s
+}
+
+// gemmaRopes reads the rotary embeddings of the blocks without window and with
+// one. Older configs scale the first only.
+func (c *config) gemmaRopes(s *Spec) []Rope {
+	global := Rope{Theta: c.float("rope_theta", 1e6), Dim: s.DHead}
+	local := Rope{Theta: c.float("rope_local_base_freq", 1e4), Dim: s.DHead}
+	if o := c.object("rope_parameters"); o != nil {
+		o.nestedRope("full_attention", &global, s)
+		o.nestedRope("sliding_attention", &local, s)
+		c.adopt(o)
+	}
+	if o := c.object("rope_scaling"); o != nil {
+		global.Theta = o.float("rope_theta", global.Theta)
+		global.Scaling = o.ropeScaling(0, s.MaxPos)
+		c.adopt(o)
+	}
+	s.extend(&global)
+	s.extend(&local)
+	return []Rope{global, local}
+}
+
+// nestedRope reads the rotary embedding of one kind of block.
+func (c *config) nestedRope(key string, r *Rope, s *Spec) {
+	if o := c.object(key); o != nil {
+		r.Theta = o.float("rope_theta", r.Theta)
+		o.only("partial_rotary_factor", 1.0)
+		r.Scaling = o.ropeScaling(0, s.MaxPos)
+		c.adopt(o)
+	}
 }

@@ -32,7 +32,9 @@ func llamaSpec(c *config) Spec {
 	s.QKVBias = c.bool("attention_bias", false)
 	s.OBias = s.QKVBias
 	s.MLPBias = c.bool("mlp_bias", false)
-	c.swiglu(&s)
+	s.Activation = c.activation("hidden_act", "silu")
+	c.only("rope_interleaved", false)
+	c.only("is_llama_config", true, false)
 	s.Ropes = []Rope{c.wholeRope(10000, &s)}
 	return s
 }
@@ -54,10 +56,21 @@ func (c *config) decoder() Spec {
 	return s
 }
 
-// swiglu refuses any other activation than SiLU.
-func (c *config) swiglu(s *Spec) {
-	c.only("hidden_act", "silu")
-	s.Activation = SiLU
+// activation reads the nonlinearity of the MLP.
+func (c *config) activation(key, def string) Activation {
+	switch name := c.string(key, def); name {
+	case "silu", "swish":
+		return SiLU
+	case "gelu":
+		return GELU
+	case "gelu_new", "gelu_pytorch_tanh":
+		return GELUTanh
+	case "relu":
+		return ReLU
+	default:
+		c.fail("%s%s %q is not supported, expected silu, gelu, gelu_new, gelu_pytorch_tanh or relu", c.path, key, name)
+	}
+	return SiLU
 }
 
 // wholeRope reads a rotary embedding that must turn whole heads.
@@ -71,10 +84,10 @@ func (c *config) wholeRope(theta float64, s *Spec) Rope {
 }
 
 // extend makes room for the positions that a dynamic scaling adds to those of
-// the config.
+// the config, which is as many as memory takes.
 func (s *Spec) extend(r *Rope) {
-	if r.Scaling.Type == "dynamic" && r.Scaling.Factor >= 1 && r.Scaling.Factor < 1e4 {
-		s.MaxPos = int(float64(s.MaxPos) * r.Scaling.Factor)
+	if r.Scaling.Type == "dynamic" {
+		s.MaxPos = max(s.MaxPos, 1<<20)
 	}
 }
 

@@ -10,7 +10,7 @@ func mistralSpec(c *config) Spec {
 	s := c.decoder()
 	s.KVHeads = c.int("num_key_value_heads", 8)
 	s.MaxPos = c.int("max_position_embeddings", 4096*32)
-	c.swiglu(&s)
+	s.Activation = c.activation("hidden_act", "silu")
 	s.Ropes = []Rope{c.wholeRope(10000, &s)}
 	s.uniform(BlockSpec{Window: c.window("sliding_window", 4096)})
 	return s

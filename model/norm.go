@@ -6,21 +6,22 @@ import "agar/model/tensor"
 type norm struct{ w, b []float32 }
 
 // normalise normalises n rows of x to dst, which may be x, and fires hook h, rows
-// row0 … of the call. As in TransformerLens the hook of an RMSNorm is before the
-// learned weight, that of a LayerNorm after weight and bias.
+// row0 … of the call, between the normalisation and the learned weight and bias.
 func (f *forward) normalise(dst, x []float32, w *norm, h hookID, row0, n int) {
 	s := &f.m.Spec
-	if s.Norm == LayerNorm || f.taps[h] == nil {
+	if f.taps[h] == nil {
 		s.norm(dst, x, w, n)
-		f.fire(h, dst, row0, n)
 		return
 	}
-	s.norm(dst, x, &norm{w: f.m.ones}, n)
+	s.norm(dst, x, &f.m.plain, n)
 	f.fire(h, dst, row0, n)
 	d := len(w.w)
 	eachRows(n, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			tensor.Mul(dst[i*d:(i+1)*d], w.w)
+			if w.b != nil {
+				tensor.Add(dst[i*d:(i+1)*d], w.b)
+			}
 		}
 	})
 }

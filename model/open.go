@@ -45,9 +45,13 @@ type Model struct {
 	skipCheck bool
 	closers   []func() error
 	fam       *family
+	trainable bool        // weights may change, so that nothing packed of them is kept
 	ropes     []ropeStore // one for each of Spec.Ropes
-	ones      []float32   // [DModel]
+	plain     norm        // weight 1 and bias 0
 	spaces    sync.Pool   // *workspace
+
+	transposes transposes
+	backSpaces backSpaces
 }
 
 // eagerCheck is the size of weights up to which Open itself looks for NaN and
@@ -91,9 +95,9 @@ func (m *Model) explain(err error) error {
 func (m *Model) ready() error {
 	m.w.keep(m.panels)
 	m.ropes = make([]ropeStore, len(m.Spec.Ropes))
-	m.ones = make([]float32, m.Spec.DModel)
-	for i := range m.ones {
-		m.ones[i] = 1
+	m.plain = norm{make([]float32, m.Spec.DModel), make([]float32, m.Spec.DModel)}
+	for i := range m.plain.w {
+		m.plain.w[i] = 1
 	}
 	m.guards = make([]guard, m.Spec.Layers+2)
 	m.spaces.New = func() any { return new(workspace) }

@@ -160,7 +160,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"epsilon", config("rms_norm_eps", 0), []string{"epsilon"}},
 		{"attention bias", config("attention_bias", true), []string{"q_proj.bias"}},
 		{"MLP bias", config("mlp_bias", true), []string{"gate_proj.bias"}},
-		{"activation", config("hidden_act", "gelu"), []string{"hidden_act", "gelu"}},
+		{"activation", config("hidden_act", "mish"), []string{"hidden_act", "mish"}},
 		{"rope type", config("rope_parameters", map[string]any{"rope_type": "mrope", "factor": 2.0}), []string{"mrope", "llama3"}},
 		{"llama3 without factors", config("rope_parameters", map[string]any{"rope_type": "llama3"}), []string{"factor"}},
 		{"partial rotary", config("rope_parameters", map[string]any{"rope_type": "default", "partial_rotary_factor": 0.5}), []string{"partial_rotary_factor"}},

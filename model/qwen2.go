@@ -13,7 +13,8 @@ func qwen2Spec(c *config) Spec {
 	s.KVHeads = c.int("num_key_value_heads", 32)
 	s.MaxPos = c.int("max_position_embeddings", 32768)
 	s.QKVBias = true
-	c.swiglu(&s)
+	c.only("use_mrope", false)
+	s.Activation = c.activation("hidden_act", "silu")
 	s.Ropes = []Rope{c.wholeRope(10000, &s)}
 	c.qwenWindows(&s)
 	return s

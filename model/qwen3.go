@@ -13,7 +13,7 @@ func qwen3Spec(c *config) Spec {
 	s.QKNorm = HeadQKNorm
 	s.QKVBias = c.bool("attention_bias", false)
 	s.OBias = s.QKVBias
-	c.swiglu(&s)
+	s.Activation = c.activation("hidden_act", "silu")
 	s.Ropes = []Rope{c.wholeRope(10000, &s)}
 	c.qwenWindows(&s)
 	return s

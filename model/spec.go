@@ -28,6 +28,7 @@ type Spec struct {
 	QKVBias     bool    // q, k and v have a bias
 	OBias       bool    // o has one
 	AttnScale   float64 // factor on q·k
+	ScaleByNum  bool    // which block l divides by l+1
 	AttnSoftcap float64 // scores become c·tanh(score/c); 0: none
 
 	Activation Activation
@@ -99,7 +100,16 @@ const (
 	SiLU Activation = iota
 	GELU
 	GELUTanh
+	ReLU
 )
+
+// scale is the factor on q·k in block l.
+func (s *Spec) scale(l int) float64 {
+	if s.ScaleByNum {
+		return s.AttnScale / float64(l+1)
+	}
+	return s.AttnScale
+}
 
 // uniform gives every block the same properties.
 func (s *Spec) uniform(b BlockSpec) {

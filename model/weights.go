@@ -61,6 +61,7 @@ type binder struct {
 // bind finds, checks and wraps every tensor that the Spec needs, and refuses
 // files with tensors that would go unused.
 func bind(src tensorSource, s *Spec, names *tensorNames, ignored []string) (*weights, error) {
+	src = withPrefix(src, names)
 	b := &binder{src: src, spec: s, names: names, used: map[string]bool{}}
 	if err := b.ends(); err != nil {
 		return nil, fmt.Errorf("%s: %w", src.where(), err)
@@ -79,11 +80,6 @@ func bind(src tensorSource, s *Spec, names *tensorNames, ignored []string) (*wei
 // ends binds what is before and after the blocks.
 func (b *binder) ends() (err error) {
 	s := b.spec
-	if s.TieEmbeddings {
-		if err := b.tie(); err != nil {
-			return err
-		}
-	}
 	if b.out.embed, err = b.matrix(b.names.embed, -1, s.Vocab, s.DModel); err != nil {
 		return err
 	}
@@ -96,6 +92,7 @@ func (b *binder) ends() (err error) {
 		return err
 	}
 	if s.TieEmbeddings {
+		b.used[b.names.unembed] = true
 		b.out.unembed = b.out.embed
 		return nil
 	}

@@ -15,7 +15,7 @@ var floats = map[string]tensor.DType{"F32": tensor.F32, "F16": tensor.F16, "BF16
 func (f *File) Float32(name string) ([]float32, []int, error) {
 	t, ok := f.Tensor(name)
 	if !ok {
-		return nil, nil, fmt.Errorf("safetensors: %s: no tensor %q among %d", f.path, name, len(f.names))
+		return nil, nil, fmt.Errorf("safetensors: %s: no tensor %q among %d", f.path, name, len(f.tensors))
 	}
 	out, err := t.Float32()
 	if err != nil {

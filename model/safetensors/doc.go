@@ -3,9 +3,10 @@
 //
 // A file is mapped, not read: a Tensor's Data points into the mapping and is
 // valid until Close. Nothing is copied before Float32 converts a tensor.
-// Header checks (holes, overlaps, overflow, truncation, trailing bytes) are
-// those of github.com/nlpodyssey/safetensors; this package adds to its errors
-// the file, the tensor, and what was found and expected.
+// The header is checked against the length of the file (holes, overlaps, overflow,
+// truncation, trailing bytes) with no more memory than the tensors that it lists;
+// errors name the file, the tensor, and what was found and expected. Writing is
+// github.com/nlpodyssey/safetensors.
 //
 // Shapes are row-major, the last index runs fastest.
 package safetensors

@@ -3,22 +3,20 @@ package safetensors
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/edsrzf/mmap-go"
-	"github.com/nlpodyssey/safetensors"
 )
 
 // File is an open, mapped .safetensors file. Its methods may be called from
 // several goroutines, Close from one when the others are done.
 type File struct {
-	path  string
-	m     mmap.MMap
-	meta  map[string]string
-	names []string
-	byKey map[string]Tensor
+	path    string
+	m       mmap.MMap
+	meta    map[string]string
+	tensors []Tensor // in ascending order of names
 }
 
 // Tensor is one named array of a File.
@@ -27,6 +25,8 @@ type Tensor struct {
 	DType string // as in the header: F32, F16, BF16, F64, I64, …
 	Shape []int  // row-major
 	Data  []byte // little endian, inside the mapping; not necessarily aligned
+
+	from, to uint64 // where Data lies behind the header
 }
 
 // Open maps the file at path and checks its header against its length. The
@@ -75,51 +75,26 @@ func kind(m os.FileMode) string {
 	return "special file (" + m.Type().String() + ")"
 }
 
-// parse reads the header of buf, the whole content of the file at path.
-func parse(path string, buf []byte) (*File, error) {
-	st, err := safetensors.Deserialize(buf)
-	if err != nil {
-		return nil, explain(path, buf, err)
-	}
-	_, header, err := safetensors.ReadMetadata(buf)
-	if err != nil {
-		return nil, explain(path, buf, err)
-	}
-	f := &File{path: path, meta: header.Metadata(), byKey: make(map[string]Tensor, st.Len())}
-	for _, v := range st.Tensors() {
-		shape, err := intShape(v.TensorView.Shape())
-		if err != nil {
-			return nil, fmt.Errorf("safetensors: %s: tensor %q: %w", path, v.Name, err)
-		}
-		f.names = append(f.names, v.Name)
-		f.byKey[v.Name] = Tensor{v.Name, v.TensorView.DType().String(), shape, v.TensorView.Data()}
-	}
-	slices.Sort(f.names)
-	return f, nil
-}
-
-func intShape(s []uint64) ([]int, error) {
-	out := make([]int, len(s))
-	for i, n := range s {
-		if n > math.MaxInt {
-			return nil, fmt.Errorf("found dimension %d, expected at most %d", n, math.MaxInt)
-		}
-		out[i] = int(n)
-	}
-	return out, nil
-}
-
 // Path is the path given to Open.
 func (f *File) Path() string { return f.path }
 
 // Names lists the tensors in ascending order. The slice belongs to the caller.
-func (f *File) Names() []string { return slices.Clone(f.names) }
+func (f *File) Names() []string {
+	names := make([]string, len(f.tensors))
+	for i := range names {
+		names[i] = f.tensors[i].Name
+	}
+	return names
+}
 
 // Tensor finds a tensor by its exact name. Its Data must not be written to nor
 // used after Close.
 func (f *File) Tensor(name string) (Tensor, bool) {
-	t, ok := f.byKey[name]
-	return t, ok
+	i, ok := slices.BinarySearchFunc(f.tensors, name, func(t Tensor, name string) int { return strings.Compare(t.Name, name) })
+	if !ok {
+		return Tensor{}, false
+	}
+	return f.tensors[i], true
 }
 
 // Metadata is the header's __metadata__ object, nil when there is none.
@@ -127,7 +102,7 @@ func (f *File) Metadata() map[string]string { return f.meta }
 
 // Close unmaps the file. Every Data slice becomes invalid.
 func (f *File) Close() error {
-	f.byKey = nil
+	f.tensors = nil
 	if f.m == nil {
 		return nil
 	}

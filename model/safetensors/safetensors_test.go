@@ -7,11 +7,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"agar/model/safetensors"
+
+	nlp "github.com/nlpodyssey/safetensors"
 )
 
 func Example() {
@@ -105,7 +108,16 @@ func TestErrorsNameFileTensorFoundExpected(t *testing.T) {
 		{"shape lies", file(t, `{"model.w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, make([]byte, 8)), []string{"model.w", "found 8 bytes", "12"}},
 		{"shape overflows", file(t, `{"model.w":{"dtype":"F32","shape":[9223372036854775807,9],"data_offsets":[0,8]}}`, make([]byte, 8)), []string{"model.w", "found 8 bytes"}},
 		{"hole", file(t, `{"model.w":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, make([]byte, 12)), []string{"model.w", "[4, 12)", "start at 0"}},
-		{"f8", file(t, `{"model.w":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}}`, make([]byte, 8)), []string{"model.w", "F8_E4M3", "expected"}},
+		{"dtype", file(t, `{"model.w":{"dtype":"F4","shape":[8],"data_offsets":[0,8]}}`, make([]byte, 8)), []string{"model.w", `"F4"`, "expected"}},
+		{"twice", file(t, `{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, make([]byte, 2)), []string{`"w" comes twice`}},
+		{"overlap", file(t, `{"v":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"w":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, make([]byte, 2)), []string{`"w"`, "[1, 2)", "start at 2"}},
+		{"key", file(t, `{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"strides":[1]}}`, make([]byte, 1)), []string{`"w"`, `"strides"`}},
+		{"key missing", file(t, `{"w":{"dtype":"U8","shape":[1]}}`, make([]byte, 1)), []string{`"w"`, "data_offsets"}},
+		{"huge integer", file(t, `{"w":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,1]}}`, make([]byte, 1)), []string{`"w"`, "below 2⁶³"}},
+		{"behind", file(t, `{} {}`, nil), []string{"byte 3", "spaces to the end"}},
+		{"open string", file(t, `{"w\"`, nil), []string{"the end of a string"}},
+		{"metadata", file(t, `{"__metadata__":{"a":1}}`, nil), []string{"a string", `"1}}"`}},
+		{"no utf-8", file(t, "{\"\xff\":1}", nil), []string{"UTF-8"}},
 		{"offsets", file(t, `{"model.w":{"dtype":"F32","shape":[2],"data_offsets":[0]}}`, make([]byte, 8)), []string{"model.w", "expected 2"}},
 		{"negative", file(t, `{"model.w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}`, make([]byte, 8)), []string{"model.w"}},
 	}
@@ -121,6 +133,26 @@ func TestErrorsNameFileTensorFoundExpected(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", c.name, err, w)
 			}
 		}
+	}
+}
+
+// TestHeaderForms reads headers that other writers make.
+func TestHeaderForms(t *testing.T) {
+	f, err := safetensors.Open(file(t, " {\n \"a\\u0062\\n\" : { \"data_offsets\":[1,2],\t\"shape\":[ ], \"dtype\":\"F8_E4M3\"},\"é\":{\"dtype\":\"U8\",\"shape\":[1,1],\"data_offsets\":[0,1]}, \"__metadata__\":{\"k\":\"v\\\"\"} }   ", []byte{7, 8}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if fmt.Sprint(f.Names(), f.Metadata()) != "[ab\n é] map[k:v\"]" {
+		t.Error(f.Names(), f.Metadata())
+	}
+	x, _ := f.Tensor("ab\n")
+	y, _ := f.Tensor("é")
+	if x.Data[0] != 8 || len(x.Shape) != 0 || y.Data[0] != 7 || fmt.Sprint(y.Shape) != "[1 1]" {
+		t.Error(x, y)
+	}
+	if _, err := x.Float32(); err == nil || !strings.Contains(err.Error(), "F8_E4M3") {
+		t.Errorf("eight bits as floats: %v", err)
 	}
 }
 
@@ -197,13 +229,22 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add(b.Bytes())
 	f.Add(b.Bytes()[:b.Len()-3])
+	f.Add(append(binary.LittleEndian.AppendUint64(nil, 45), `{"__metadata__":{"k":"v\u00e9"},"w":{"dtype"}  `...))
 	f.Add(append(binary.LittleEndian.AppendUint64(nil, 56), `{"w":{"dtype":"F8_E5M2","shape":[1],"data_offsets":[0,1]}}x`...))
 	path := filepath.Join(f.TempDir(), "fuzz.safetensors")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		file, err := safetensors.Open(path)
+		var file *safetensors.File
+		var err error
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		file, err = safetensors.Open(path)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 8*uint64(len(b))+1<<20 {
+			t.Fatalf("%d bytes allocated for a file of %d", n, len(b))
+		}
 		if err != nil {
 			if !strings.Contains(err.Error(), path) {
 				t.Fatalf("error does not name the file: %v", err)
@@ -211,6 +252,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		defer file.Close()
+		acceptedElsewhere(t, b, file)
 		for _, name := range file.Names() {
 			ts, ok := file.Tensor(name)
 			if !ok {
@@ -225,4 +267,50 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 	})
+}
+
+// acceptedElsewhere holds that what is accepted here is accepted by another reader,
+// with the same tensors, but for the dtypes that it does not have.
+func acceptedElsewhere(t *testing.T, b []byte, f *safetensors.File) {
+	t.Helper()
+	for _, name := range f.Names() {
+		if x, _ := f.Tensor(name); strings.HasPrefix(x.DType, "F8") || strings.HasPrefix(x.DType, "C") {
+			return
+		}
+	}
+	other, err := nlp.Deserialize(b)
+	if err != nil || other.Len() != len(f.Names()) {
+		t.Fatalf("%d tensors accepted, another reader has %d, %v", len(f.Names()), other.Len(), err)
+	}
+	for _, name := range f.Names() {
+		x, _ := f.Tensor(name)
+		y, ok := other.Tensor(name)
+		if !ok || y.DType().String() != x.DType || !bytes.Equal(y.Data(), x.Data) || len(y.Shape()) != len(x.Shape) {
+			t.Fatalf("tensor %q: %+v, another reader has %v %v", name, x, y.DType(), y.Shape())
+		}
+	}
+}
+
+// TestMemoryOfHeaders: a header of as many small tensors as it can list takes less
+// than eight times its bytes.
+func TestMemoryOfHeaders(t *testing.T) {
+	var s strings.Builder
+	const n = 20000
+	for i := range n {
+		fmt.Fprintf(&s, `,"%d":{"dtype":"U8","shape":[],"data_offsets":[%d,%d]}`, i, i, i+1)
+	}
+	path := file(t, "{"+s.String()[1:]+"}", make([]byte, n))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f, err := safetensors.Open(path)
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	times := float64(after.TotalAlloc-before.TotalAlloc) / float64(s.Len()+n)
+	t.Logf("%.1f times the file allocated", times)
+	if len(f.Names()) != n || times > 8 {
+		t.Errorf("%d tensors, %.1f times the file allocated, expected at most 8", len(f.Names()), times)
+	}
 }

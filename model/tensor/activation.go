@@ -71,6 +71,13 @@ func SiLU(x []float32) {
 	}
 }
 
+// ReLU is xᵢ = max(xᵢ, 0), in place.
+func ReLU(x []float32) {
+	for i, v := range x {
+		x[i] = max(v, 0)
+	}
+}
+
 // Softcap is xᵢ = c·tanh(xᵢ/c), in place (Gemma 2, section 2).
 func Softcap(x []float32, c float32) {
 	for i, v := range x {

@@ -1,0 +1,213 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// maxMetadata bounds the entries of __metadata__; files have a few.
+const maxMetadata = 4096
+
+// scanner reads the JSON of a header, which is always of one form:
+//
+//	{"__metadata__": {"key": "value", …},
+//	 "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
+//
+// It takes no more memory than the tensors that it finds.
+type scanner struct {
+	b       []byte
+	pos     int
+	meta    map[string]string
+	tensors []Tensor
+}
+
+// scan reads a whole header.
+func (s *scanner) scan() error {
+	s.tensors = make([]Tensor, 0, bytes.Count(s.b, []byte(`"data_offsets"`)))
+	if err := s.object("the header", s.member); err != nil {
+		return err
+	}
+	if s.skip(); s.pos < len(s.b) {
+		return s.wrong("spaces to the end of the header")
+	}
+	return nil
+}
+
+// wrong says what stands at pos instead of what was expected.
+func (s *scanner) wrong(expected string) error {
+	if s.pos >= len(s.b) {
+		return fmt.Errorf("header is no JSON of tensors: found its end at byte %d, expected %s", s.pos, expected)
+	}
+	return fmt.Errorf("header is no JSON of tensors: found %q at byte %d, expected %s", s.b[s.pos:min(s.pos+10, len(s.b))], s.pos, expected)
+}
+
+// skip passes over white space.
+func (s *scanner) skip() {
+	for s.pos < len(s.b) && (s.b[s.pos] == ' ' || s.b[s.pos] == '\n' || s.b[s.pos] == '\t' || s.b[s.pos] == '\r') {
+		s.pos++
+	}
+}
+
+// next says whether c comes next, and takes it.
+func (s *scanner) next(c byte) bool {
+	s.skip()
+	if s.pos < len(s.b) && s.b[s.pos] == c {
+		s.pos++
+		return true
+	}
+	return false
+}
+
+// object reads {"key": …, …} and has value read what stands behind every key.
+func (s *scanner) object(what string, value func(key string) error) error {
+	if !s.next('{') {
+		return s.wrong("{ of " + what)
+	}
+	for first := true; !s.next('}'); first = false {
+		if !first && !s.next(',') {
+			return s.wrong(", or } in " + what)
+		}
+		key, err := s.text()
+		if err != nil {
+			return err
+		}
+		if !s.next(':') {
+			return s.wrong(":")
+		}
+		if err := value(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text reads a string.
+func (s *scanner) text() (string, error) {
+	if !s.next('"') {
+		return "", s.wrong("a string")
+	}
+	start, escaped := s.pos, false
+	for ; s.pos < len(s.b) && s.b[s.pos] != '"'; s.pos++ {
+		if s.b[s.pos] == '\\' {
+			escaped = true
+			s.pos++
+		}
+	}
+	if s.pos >= len(s.b) {
+		return "", s.wrong("the end of a string")
+	}
+	s.pos++
+	raw := s.b[start : s.pos-1]
+	if !escaped && utf8.Valid(raw) && bytes.IndexFunc(raw, func(r rune) bool { return r < ' ' }) < 0 {
+		return string(raw), nil
+	}
+	var t string
+	if err := json.Unmarshal(s.b[start-1:s.pos], &t); err != nil || !utf8.Valid(raw) {
+		s.pos = start
+		return "", s.wrong("a string of UTF-8")
+	}
+	return t, nil
+}
+
+// ints reads [1, 2, …] into out, which has room for as many as are allowed.
+func (s *scanner) ints(out []uint64) ([]uint64, error) {
+	if !s.next('[') {
+		return nil, s.wrong("[ of a list of integers")
+	}
+	for first := true; !s.next(']'); first = false {
+		if !first && !s.next(',') {
+			return nil, s.wrong(", or ] in a list")
+		}
+		n, err := s.number()
+		if err != nil {
+			return nil, err
+		}
+		if len(out) == cap(out) {
+			return nil, s.wrong(fmt.Sprintf("at most %d integers", cap(out)))
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// number reads an integer below 2⁶³ that is not negative.
+func (s *scanner) number() (n uint64, err error) {
+	s.skip()
+	start := s.pos
+	for ; s.pos < len(s.b) && s.b[s.pos] >= '0' && s.b[s.pos] <= '9'; s.pos++ {
+		if n = 10*n + uint64(s.b[s.pos]-'0'); n > 1<<63-1 || s.pos-start >= 19 {
+			s.pos = start
+			return 0, s.wrong("an integer below 2⁶³")
+		}
+	}
+	if s.pos == start || s.b[start] == '0' && s.pos > start+1 {
+		s.pos = start
+		return 0, s.wrong("an integer, not negative, without leading zeros")
+	}
+	return n, nil
+}
+
+// member reads what stands behind a key of the header.
+func (s *scanner) member(name string) error {
+	if name != "__metadata__" {
+		return s.tensor(name)
+	}
+	if s.meta != nil {
+		return fmt.Errorf("found __metadata__ twice")
+	}
+	s.meta = map[string]string{}
+	return s.object("__metadata__", func(key string) error {
+		value, err := s.text()
+		s.meta[key] = value
+		if err == nil && len(s.meta) > maxMetadata {
+			err = fmt.Errorf("__metadata__: found more than %d entries", maxMetadata)
+		}
+		return err
+	})
+}
+
+// maxDims is the most dimensions that a tensor may have.
+const maxDims = 16
+
+// tensor reads {"dtype": …, "shape": …, "data_offsets": …}.
+func (s *scanner) tensor(name string) error {
+	t := Tensor{Name: name}
+	var dims [maxDims]uint64
+	var offsets [2]uint64
+	seen := 0
+	err := s.object("a tensor", func(key string) (err error) {
+		switch key {
+		case "dtype":
+			seen |= 1
+			t.DType, err = s.text()
+		case "shape":
+			seen |= 2
+			var shape []uint64
+			shape, err = s.ints(dims[:0])
+			t.Shape = make([]int, len(shape))
+			for i, n := range shape {
+				t.Shape[i] = int(n)
+			}
+		case "data_offsets":
+			var two []uint64
+			if two, err = s.ints(offsets[:0]); err == nil && len(two) != 2 {
+				err = fmt.Errorf("found %d data_offsets, expected 2", len(two))
+			}
+			seen |= 4
+			t.from, t.to = offsets[0], offsets[1]
+		default:
+			err = fmt.Errorf("found key %q, expected dtype, shape and data_offsets", key)
+		}
+		return err
+	})
+	if err == nil && seen != 7 {
+		err = fmt.Errorf("expected dtype, shape and data_offsets, found not all of them")
+	}
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", name, err)
+	}
+	s.tensors = append(s.tensors, t)
+	return nil
+}
