@@ -34,6 +34,7 @@ type Inspection struct {
 	EOS           []int32           `json:"eos"`
 	ChatTemplate  bool              `json:"chat_template"`
 	TokenizerSize int               `json:"tokenizer_size"`
+	Hooks         []HookShape       `json:"hooks"`   // in the order of computation, the adapter's own included
 	Adapter       *AdapterInspected `json:"adapter"` // null without one
 }
 
@@ -99,9 +100,13 @@ func (m *Model) Inspect(ctx context.Context, l *lora.Adapter) (*Inspection, erro
 		RopeTheta: s.ropeTheta(), RopeScaling: s.ropeScaling(), Tied: s.TieEmbeddings,
 		Parameters: s.Parameters(), Stored: m.w.storedBytes(), Workspace: m.plan.workspace, Panels: m.plan.panels,
 		EOS: append([]int32{}, m.EOS...), ChatTemplate: m.Chat != nil, TokenizerSize: m.Tokenizer.Size(),
+		Hooks: m.Shapes(nil),
 	}
 	if l == nil {
 		return r, nil
+	}
+	if a, err := m.Attach(l, AttachOptions{AllowZero: true}); err == nil {
+		r.Hooks = m.Shapes(a)
 	}
 	var err error
 	r.Adapter, err = m.inspectAdapter(ctx, l)

@@ -78,7 +78,52 @@ func printInspection(w io.Writer, in *model.Inspection) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if err := printHooks(w, in.Hooks, in.Layers); err != nil {
+		return err
+	}
 	return printAdapter(w, in.Adapter)
+}
+
+// printHooks prints the hooks of a block once, with the layers that have them
+// unless all do.
+func printHooks(w io.Writer, hooks []model.HookShape, layers int) error {
+	var order []string
+	at := map[string][]int{}
+	for _, h := range hooks {
+		line := strings.Replace(h.String(), fmt.Sprintf("blocks.%d.", h.Layer), "blocks.L.", 1)
+		if at[line] == nil {
+			order = append(order, line)
+		}
+		at[line] = append(at[line], h.Layer)
+	}
+	fmt.Fprintln(w, "\nhooks, and the shape of a token's values")
+	for _, line := range order {
+		if n := len(at[line]); strings.HasPrefix(line, "blocks.") && n < layers {
+			line += fmt.Sprintf("   L = %s", ranges(at[line]))
+		}
+		if _, err := fmt.Fprintln(w, "  "+line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ranges writes ascending numbers as 0–3, 5, 7–9.
+func ranges(n []int) string {
+	var parts []string
+	for i := 0; i < len(n); {
+		j := i
+		for j+1 < len(n) && n[j+1] == n[j]+1 {
+			j++
+		}
+		part := fmt.Sprint(n[i])
+		if j > i {
+			part = fmt.Sprintf("%d–%d", n[i], n[j])
+		}
+		parts = append(parts, part)
+		i = j + 1
+	}
+	return strings.Join(parts, ", ")
 }
 
 func printAdapter(w io.Writer, a *model.AdapterInspected) error {
