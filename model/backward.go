@@ -31,6 +31,9 @@ type BackwardRequest struct {
 	Hooks []string // return that of these hooks: hook_resid_pre, mid and post, hook_attn_out, attn.hook_z, hook_mlp_out, mlp.hook_post
 	// Weights, when set, has the gradient of every parameter added.
 	Weights *Parameters
+	// Keep is how many bytes of activations may be kept from the forward; the
+	// insides of the blocks beyond it are computed again. 0 is 2 GiB, negative none.
+	Keep int64
 }
 
 // Gradient is what Backward returns, owned by the caller.
@@ -51,9 +54,10 @@ type LoRAGradient struct {
 }
 
 // Backward computes the loss of a request and the exact gradients of it that were
-// asked for. Only what enters each block is kept from the forward; a block's
-// inside is computed again on the way back, by the same function. Gradients are
-// summed in float32. It goes back no further than to the first thing asked for.
+// asked for. What enters each block is kept from the forward, and within
+// BackwardRequest.Keep what is computed inside; the rest is computed again on the
+// way back, by the same function. Gradients are summed in float32. It goes back no
+// further than to the first thing asked for.
 func (m *Model) Backward(ctx context.Context, r *BackwardRequest) (*Gradient, error) {
 	b, err := m.newBackward(ctx, r)
 	if err != nil {
@@ -231,23 +235,64 @@ func (b *backward) bounds() error {
 	return nil
 }
 
-// forth runs the forward and keeps what enters each block that is gone back
-// through.
+// forth runs the forward and keeps what the way back needs.
 func (b *backward) forth() error {
-	q := b.r.Request
-	q.To = b.m.Spec.Layers
-	for l := b.lowest; l < b.m.Spec.Layers; l++ {
-		q.Reads = append(q.Reads, b.m.hookName(hookAt(l, residPre)))
-	}
-	res, err := b.m.Forward(b.ctx, &q)
+	x, err := b.prefix()
 	if err != nil {
 		return err
 	}
-	for _, name := range q.Reads {
-		b.inputs = append(b.inputs, res.Hooks[name])
+	b.ws = b.m.backSpaces.take()
+	for l := b.lowest; l < b.m.Spec.Layers; l++ {
+		b.inputs = append(b.inputs, x)
+		k := b.at(l)
+		if x, err = k.forth(true); err != nil {
+			return err
+		}
 	}
-	b.inputs = append(b.inputs, res.Resid)
+	b.inputs = append(b.inputs, x)
 	return nil
+}
+
+// prefix is what enters the lowest block that is gone back through, edits at its
+// hook_resid_pre included.
+func (b *backward) prefix() ([]float32, error) {
+	q := b.r.Request
+	if b.lowest == b.m.Spec.Layers {
+		q.To = b.lowest
+		res, err := b.m.Forward(b.ctx, &q)
+		if err != nil {
+			return nil, err
+		}
+		return res.Resid, nil
+	}
+	name := b.m.hookName(hookAt(b.lowest, residPre))
+	q.Reads, q.Edits = []string{name}, nil
+	for _, e := range b.r.Edits {
+		h, err := b.m.hook(e.Hook, b.r.Adapter)
+		if err != nil {
+			return nil, err
+		}
+		if h <= hookAt(b.lowest, residPre) {
+			q.Edits = append(q.Edits, e)
+		}
+	}
+	res, err := b.m.Forward(b.ctx, &q)
+	if err != nil {
+		return nil, err
+	}
+	return res.Hooks[name], nil
+}
+
+// kept says whether the inside of block l is kept from the forward: of the last
+// blocks, as many as there is room for.
+func (b *backward) kept(l int) bool {
+	s := &b.m.Spec
+	room := b.r.Keep
+	if room == 0 {
+		room = 2 << 30
+	}
+	per := 4 * int64(b.n) * int64(3*s.DMLP+s.DModel+3*s.Heads*s.DHead+3*b.m.kvWidth())
+	return int64(s.Layers-l)*per <= room
 }
 
 // top computes the loss and returns the gradient [n, DModel] of what leaves the
@@ -256,7 +301,6 @@ func (b *backward) top() ([]float32, error) {
 	if err := b.m.finiteEnd(); err != nil {
 		return nil, err
 	}
-	b.ws = b.m.backSpaces.take()
 	d := make([]float32, b.n*b.m.Spec.DModel)
 	for at := 0; at < len(b.r.Targets); at += logitRows {
 		if err := b.logits(d, at, min(at+logitRows, len(b.r.Targets))); err != nil {

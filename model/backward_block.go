@@ -10,26 +10,30 @@ type blockBack struct {
 	depth depth
 	run   blockRun  // computes projections again; it fires nothing
 	x     []float32 // [n, DModel] what entered the block
-	in    inside
+	in    *inside
 }
 
-// inside is what a block computed on its way, as its hooks show it, each [n, …].
+// inside is what a block computed on its way, as its hooks show it, each [n, …],
+// in buffers of its own.
 type inside struct {
-	q, k       []float32 // before their norms
-	rq, rk, v  []float32 // as attention sees them
-	z          []float32
-	mid        []float32
-	pre, lin   []float32 // of gate and up; without a gate pre is up's
-	post       []float32
-	normed1, h []float32 // norm₁(x), norm₂(mid), as the projections read them
+	q, k      []float32 // before their norms
+	rq, rk, v []float32 // as attention sees them
+	z         []float32
+	mid       []float32
+	pre, lin  []float32 // of gate and up; without a gate pre is up's
+	post      []float32
+
+	bufs [10][]float32
 }
 
 // block takes the gradient d [n, DModel] of what leaves block l to that of what
 // enters it, in place.
 func (b *backward) block(l int, d []float32) error {
-	k := blockBack{backward: b, l: l, w: &b.m.w.blocks[l], depth: b.depth[l], x: b.inputs[l-b.lowest]}
-	if err := k.again(); err != nil {
-		return err
+	k := b.at(l)
+	if !b.kept(l) {
+		if _, err := k.forth(false); err != nil {
+			return err
+		}
 	}
 	k.run = blockRun{forward: b.f, l: l, w: k.w, lo: 0, hi: len(b.r.Seqs), n: b.n}
 	b.f.ws = b.ws.forward
@@ -49,59 +53,80 @@ func (b *backward) block(l int, d []float32) error {
 	return nil
 }
 
-// again computes the inside of the block once more.
-func (b *blockBack) again() error {
-	s := &b.m.Spec
-	q := Request{Seqs: b.r.Seqs, Resid: b.x, From: b.l, To: b.l + 1, Adapter: b.r.Adapter, Lambda: b.r.Lambda, Edits: b.edits()}
-	f, err := b.m.newForward(b.ctx, &q)
-	if err != nil {
-		return err
+// at is block l, whose inside has buffers of its own when it is kept.
+func (b *backward) at(l int) blockBack {
+	k := blockBack{backward: b, l: l, w: &b.m.w.blocks[l], depth: b.depth[l], x: b.inputs[l-b.lowest], in: &b.ws.again}
+	if b.kept(l) {
+		k.in = b.ws.inside(l - b.lowest)
 	}
-	f.resid, f.last = false, mlpPost
-	if b.depth < atHidden && !b.trains(projDown) {
-		f.last = residMid
-	}
-	tap := func(dst *[]float32, p point, dim int) []float32 {
-		h := hookAt(b.l, p)
-		x := buf(dst, b.n*dim)
-		if t := f.taps[h]; t != nil {
-			t.dst = x
-		} else {
-			f.taps[h] = &tap{dim: dim, dst: x}
-		}
-		return x
-	}
-	ws, in := b.ws, &b.in
-	qw, kw := s.Heads*s.DHead, b.m.kvWidth()
-	in.mid = b.x
-	if !s.Parallel {
-		in.mid = tap(&ws.mid, residMid, s.DModel)
-	}
-	in.post = tap(&ws.post, mlpPost, s.DMLP)
-	if b.depth >= atHidden {
-		in.pre = tap(&ws.pre, mlpPre, s.DMLP)
-		if s.Gated {
-			in.lin = tap(&ws.lin, mlpPreLinear, s.DMLP)
-		}
-	}
-	if b.depth >= atMid {
-		in.z = tap(&ws.z, hookZ, qw)
-	}
-	if b.depth >= atHeads {
-		in.q, in.k, in.v = tap(&ws.q, hookQ, qw), tap(&ws.k, hookK, kw), tap(&ws.v, hookV, kw)
-		in.rq, in.rk = in.q, in.k
-		if s.Blocks[b.l].Rope >= 0 {
-			in.rq, in.rk = tap(&ws.rq, rotQ, qw), tap(&ws.rk, rotK, kw)
-		}
-	}
-	return f.run()
+	return k
 }
 
-// edits are those of the block, but for its input, which they changed already.
-func (b *blockBack) edits() []Edit {
+// forth runs the block on b.x, keeps its inside and returns what leaves it when
+// out is set.
+func (b *blockBack) forth(out bool) ([]float32, error) {
+	q := Request{Seqs: b.r.Seqs, Resid: b.x, From: b.l, To: b.l + 1, Adapter: b.r.Adapter, Lambda: b.r.Lambda, Edits: b.edits(out && b.l > b.lowest)}
+	f, err := b.m.newForward(b.ctx, &q)
+	if err != nil {
+		return nil, err
+	}
+	if !out {
+		f.resid, f.last = false, mlpPost
+	}
+	b.tapAll(f)
+	f.allocate()
+	if t := f.taps[hookAt(b.l, residPre)]; t != nil {
+		t.dst = make([]float32, len(b.x))
+		b.inputs[b.l-b.lowest] = t.dst
+	}
+	return f.res.Resid, f.run()
+}
+
+// tapAll lets f fill the inside.
+func (b *blockBack) tapAll(f *forward) {
+	s, in := &b.m.Spec, b.in
+	i := 0
+	hook := func(p point, dim int) []float32 {
+		x := buf(&in.bufs[i], b.n*dim)
+		i++
+		h := hookAt(b.l, p)
+		if f.taps[h] == nil {
+			f.taps[h] = &tap{dim: dim}
+		}
+		f.taps[h].dst = x
+		return x
+	}
+	qw, kw := s.Heads*s.DHead, b.m.kvWidth()
+	in.post = hook(mlpPost, s.DMLP)
+	if in.mid = b.x; !s.Parallel {
+		in.mid = hook(residMid, s.DModel)
+	}
+	if b.depth >= atHidden {
+		in.pre = hook(mlpPre, s.DMLP)
+	}
+	if b.depth >= atHidden && s.Gated {
+		in.lin = hook(mlpPreLinear, s.DMLP)
+	}
+	if b.depth >= atMid {
+		in.z = hook(hookZ, qw)
+	}
+	if b.depth < atHeads {
+		return
+	}
+	in.q, in.k, in.v = hook(hookQ, qw), hook(hookK, kw), hook(hookV, kw)
+	in.rq, in.rk = in.q, in.k
+	if s.Blocks[b.l].Rope >= 0 {
+		in.rq, in.rk = hook(rotQ, qw), hook(rotK, kw)
+	}
+}
+
+// edits are those of the block; input says whether those of hook_resid_pre are
+// among them, which happen once: what is kept of the input has them.
+func (b *blockBack) edits(input bool) []Edit {
 	var out []Edit
 	for _, e := range b.r.Edits {
-		if h, err := b.m.hook(e.Hook, b.r.Adapter); err == nil && h.layer() == b.l && h.point() != residPre {
+		h, err := b.m.hook(e.Hook, b.r.Adapter)
+		if err == nil && h.layer() == b.l && (input || h.point() != residPre) {
 			out = append(out, e)
 		}
 	}
@@ -136,20 +161,20 @@ func (b *blockBack) mlp(d []float32) (done bool) {
 	b.keep(b.l, mlpPost, dpost)
 	dpre, dlin := dpost, buf(&b.ws.dlin, n*s.DMLP)
 	s.activateBack(dpre, dlin, b.in.pre, b.in.lin)
-	b.in.h = b.in.mid
+	h := b.in.mid
 	if s.Placement.before() {
-		b.in.h = buf(&b.ws.h, n*s.DModel)
-		s.norm(b.in.h, b.in.mid, &b.w.ln2, n)
+		h = buf(&b.ws.h, n*s.DModel)
+		s.norm(h, b.in.mid, &b.w.ln2, n)
 	}
 	dh := buf(&b.ws.dh, n*s.DModel)
 	if b.depth < atMid {
 		dh = nil
 	}
 	if s.Gated {
-		b.project(projGate, dh, dpre, b.in.h, false)
-		b.project(projUp, dh, dlin, b.in.h, true)
+		b.project(projGate, dh, dpre, h, false)
+		b.project(projUp, dh, dlin, h, true)
 	} else {
-		b.project(projUp, dh, dpre, b.in.h, false)
+		b.project(projUp, dh, dpre, h, false)
 	}
 	if b.depth < atMid {
 		return true
@@ -193,18 +218,18 @@ func (b *blockBack) attention(d, att []float32) (done bool) {
 	}
 	b.keep(b.l, hookZ, dz)
 	dq, dk, dv := b.attend(dz)
-	b.in.normed1 = b.x
+	h := b.x
 	if s.Placement.before() {
-		b.in.normed1 = buf(&b.ws.h, n*s.DModel)
-		s.norm(b.in.normed1, b.x, &b.w.ln1, n)
+		h = buf(&b.ws.h, n*s.DModel)
+		s.norm(h, b.x, &b.w.ln1, n)
 	}
 	dh := buf(&b.ws.dh, n*s.DModel)
 	if b.depth < atInput {
 		dh = nil
 	}
-	b.project(projQ, dh, dq, b.in.normed1, false)
-	b.project(projK, dh, dk, b.in.normed1, true)
-	b.project(projV, dh, dv, b.in.normed1, true)
+	b.project(projQ, dh, dq, h, false)
+	b.project(projK, dh, dk, h, true)
+	b.project(projV, dh, dv, h, true)
 	if b.depth < atInput {
 		return true
 	}

@@ -50,6 +50,48 @@ func TestGradientAgainstDifferences(t *testing.T) {
 	}
 }
 
+// TestGradientThroughEdits: a vector added at a hook has the gradient of that hook,
+// summed over rows, whether insides are kept or computed again.
+func TestGradientThroughEdits(t *testing.T) {
+	m, a := tinyPair(t)
+	for _, hook := range []string{"blocks.1.hook_resid_pre", "blocks.1.hook_resid_post", "blocks.0.mlp.hook_post", "blocks.2.hook_attn_out"} {
+		info, err := m.Hook(hook, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := make([]float32, info.Dim)
+		for i := range v {
+			v[i] = float32(i%5) / 20
+		}
+		r := &BackwardRequest{Request: Request{Seqs: [][]int32{{0, 7, 9, 3}, {0, 12, 5}}, Adapter: a, Lambda: 1}, Targets: []int{2, 5}, Hooks: []string{hook, "blocks.0.hook_resid_pre"}}
+		r.Edits = []Edit{{hook, func(x []float32, _ Rows) {
+			for i := range x {
+				x[i] += v[i%len(v)]
+			}
+		}}}
+		r.Loss = func(logits []float32, at int) (float64, error) {
+			return CrossEntropyGradient(logits, m.Spec.Vocab, []int32{4, 5}[at:at+len(logits)/m.Spec.Vocab], 1), nil
+		}
+		back := func(keep int64) *Gradient {
+			r.Keep = keep
+			g, err := m.Backward(context.Background(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return g
+		}
+		g, again := back(0), back(-1)
+		sum := make([]float32, info.Dim)
+		for i, x := range g.Hooks[hook] {
+			sum[i%info.Dim] += x
+			if again.Hooks[hook][i] != x {
+				t.Fatalf("%s: %g when insides are kept, %g when not", hook, x, again.Hooks[hook][i])
+			}
+		}
+		compareDirection(t, hook, v, sum, rand.New(rand.NewPCG(1, 1)), func() float64 { return back(-1).Loss })
+	}
+}
+
 // compareDirection moves x along a random direction and back.
 func compareDirection(t *testing.T, what string, x, grad []float32, r *rand.Rand, loss func() float64) {
 	t.Helper()

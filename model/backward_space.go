@@ -9,16 +9,24 @@ import (
 // backSpace is the buffers of a backward pass, reused from call to call. All but
 // those of the logits have a row for each row of the call.
 type backSpace struct {
-	forward                *workspace
-	logits, capped         []float32 // [logitRows, Vocab]
-	mid, post, pre, lin, z []float32
-	q, k, v, rq, rk        []float32
-	x, h, raw, dm          []float32 // [rows, DModel]
-	dh, dx, att            []float32
-	dpost, dlin, dz        []float32
-	dq, dk, dv             []float32
-	inner                  []float32 // [rows, rank]
-	heads                  sync.Pool // *backHead
+	forward         *workspace
+	again           inside    // of the block at hand
+	insides         []*inside // of the blocks whose insides are kept
+	logits, capped  []float32 // [logitRows, Vocab]
+	x, h, raw, dm   []float32 // [rows, DModel]
+	dh, dx, att     []float32
+	dpost, dlin, dz []float32
+	dq, dk, dv      []float32
+	inner           []float32 // [rows, rank]
+	heads           sync.Pool // *backHead
+}
+
+// inside is the i-th kept one.
+func (s *backSpace) inside(i int) *inside {
+	for len(s.insides) <= i {
+		s.insides = append(s.insides, new(inside))
+	}
+	return s.insides[i]
 }
 
 // backSpaces hands out backSpaces.
