@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
-	"agar/model/safetensors"
 	"agar/model/tensor"
 )
 
@@ -19,50 +19,76 @@ const (
 	indexFile  = "model.safetensors.index.json"
 )
 
-// shards is the safetensors files of a directory.
+// weightFormats are the files that a directory may keep its weights in, in the
+// order in which transformers looks for them.
+var weightFormats = []struct {
+	single, index string
+	open          func(path string) (container, error)
+}{
+	{singleFile, indexFile, openSafetensors},
+	{"pytorch_model.bin", "pytorch_model.bin.index.json", openTorch},
+}
+
+// shards is the files of a directory that hold its weights.
 type shards struct {
-	dir   string
-	files map[string]*safetensors.File // by file name
-	of    map[string]string            // tensor → file name
+	dir     string
+	openOne func(path string) (container, error)
+	files   map[string]container // by file name
+	of      map[string]string    // tensor → file name
 }
 
-// openShards maps model.safetensors, or the files that the index lists.
+// openShards maps the weights of a directory: a single file, or those that an index
+// lists.
 func openShards(dir string) (*shards, error) {
-	s := &shards{dir: dir, files: map[string]*safetensors.File{}, of: map[string]string{}}
-	index, err := os.ReadFile(filepath.Join(dir, indexFile))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = s.single()
-	case err == nil:
-		err = s.indexed(index)
+	var names []string
+	for _, f := range weightFormats {
+		s := &shards{dir: dir, openOne: f.open, files: map[string]container{}, of: map[string]string{}}
+		err := s.single(f.single)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = s.indexed(filepath.Join(dir, f.index))
+		}
+		if err == nil {
+			return s, nil
+		}
+		if !errors.Is(err, errNoIndex) {
+			return nil, errors.Join(err, s.close())
+		}
+		names = append(names, f.single, f.index)
 	}
-	if err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	return s, nil
+	return nil, fmt.Errorf("%s: found none of %s: %w", dir, strings.Join(names, ", "), fs.ErrNotExist)
 }
 
-func (s *shards) single() error {
-	f, err := s.open(singleFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: found neither %s nor %s: %w", s.dir, singleFile, indexFile, fs.ErrNotExist)
+// errNoIndex says that a directory has no index of a format.
+var errNoIndex = errors.New("no index")
+
+// single opens the one file that holds everything.
+func (s *shards) single(name string) error {
+	if _, err := os.Stat(filepath.Join(s.dir, name)); err != nil {
+		return err
 	}
+	f, err := s.open(name)
 	if err != nil {
 		return err
 	}
 	for _, n := range f.Names() {
-		s.of[n] = singleFile
+		s.of[n] = name
 	}
 	return nil
 }
 
 // indexed opens every file of an index and checks that it holds what the index
 // says, and nothing that the index does not know.
-func (s *shards) indexed(index []byte) error {
+func (s *shards) indexed(path string) error {
+	index, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNoIndex
+	}
+	if err != nil {
+		return err
+	}
 	var x struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
-	path := filepath.Join(s.dir, indexFile)
 	if err := json.Unmarshal(index, &x); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -70,17 +96,9 @@ func (s *shards) indexed(index []byte) error {
 		return fmt.Errorf("%s: found no weight_map", path)
 	}
 	for name, file := range x.WeightMap {
-		if file == "" || filepath.Base(file) != file {
-			return fmt.Errorf("%s: tensor %q: found file %q, expected the name of a file beside the index", path, name, file)
+		if err := s.listed(path, name, file); err != nil {
+			return err
 		}
-		f, err := s.open(file)
-		if err != nil {
-			return fmt.Errorf("%s: tensor %q: %w", path, name, err)
-		}
-		if _, ok := f.Tensor(name); !ok {
-			return fmt.Errorf("%s: tensor %q: found none in %s", path, name, file)
-		}
-		s.of[name] = file
 	}
 	for file, f := range s.files {
 		for _, n := range f.Names() {
@@ -92,11 +110,27 @@ func (s *shards) indexed(index []byte) error {
 	return nil
 }
 
-func (s *shards) open(file string) (*safetensors.File, error) {
+// listed opens the file that an index names for a tensor.
+func (s *shards) listed(index, name, file string) error {
+	if file == "" || filepath.Base(file) != file {
+		return fmt.Errorf("%s: tensor %q: found file %q, expected the name of a file beside the index", index, name, file)
+	}
+	f, err := s.open(file)
+	if err != nil {
+		return fmt.Errorf("%s: tensor %q: %w", index, name, err)
+	}
+	if _, ok := f.find(name); !ok {
+		return fmt.Errorf("%s: tensor %q: found none in %s", index, name, file)
+	}
+	s.of[name] = file
+	return nil
+}
+
+func (s *shards) open(file string) (container, error) {
 	if f := s.files[file]; f != nil {
 		return f, nil
 	}
-	f, err := safetensors.Open(filepath.Join(s.dir, file))
+	f, err := s.openOne(filepath.Join(s.dir, file))
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +167,7 @@ func (s *shards) names() []string {
 	return n
 }
 
-// hfTypes are the storage types of weights in safetensors files.
+// hfTypes are the storage types of weights in HF directories.
 var hfTypes = map[string]tensor.DType{"F32": tensor.F32, "F16": tensor.F16, "BF16": tensor.BF16, "F64": tensor.F64}
 
 func (s *shards) tensor(name string) (stored, bool, error) {
@@ -141,16 +175,19 @@ func (s *shards) tensor(name string) (stored, bool, error) {
 	if !ok {
 		return stored{}, false, nil
 	}
-	t, _ := s.files[file].Tensor(name)
-	dt, ok := hfTypes[t.DType]
+	t, _ := s.files[file].find(name)
+	dt, ok := hfTypes[t.dtype]
 	if !ok {
-		return stored{}, false, fmt.Errorf("tensor %q in %s: found dtype %s, expected F32, F16, BF16 or F64", name, file, t.DType)
+		return stored{}, false, fmt.Errorf("tensor %q in %s: found dtype %s, expected F32, F16, BF16 or F64", name, file, t.dtype)
 	}
-	rows, cols, err := matrixShape(t.Shape)
+	if t.stride != nil {
+		return stored{}, false, fmt.Errorf("tensor %q in %s: found a view of shape %v with strides %v, expected rows one behind the other", name, file, t.shape, t.stride)
+	}
+	rows, cols, err := matrixShape(t.shape)
 	if err != nil {
 		return stored{}, false, fmt.Errorf("tensor %q in %s: %w", name, file, err)
 	}
-	return stored{name: name, file: filepath.Join(s.dir, file), dtype: dt, rows: rows, cols: cols, data: t.Data}, true, nil
+	return stored{name: name, file: filepath.Join(s.dir, file), dtype: dt, rows: rows, cols: cols, data: t.data}, true, nil
 }
 
 // matrixShape reads a vector as a matrix of one row.

@@ -80,6 +80,11 @@ func bind(src tensorSource, s *Spec, names *tensorNames, ignored []string) (*wei
 // ends binds what is before and after the blocks.
 func (b *binder) ends() (err error) {
 	s := b.spec
+	if s.TieEmbeddings {
+		if err := b.tie(); err != nil {
+			return err
+		}
+	}
 	if b.out.embed, err = b.matrix(b.names.embed, -1, s.Vocab, s.DModel); err != nil {
 		return err
 	}
@@ -92,7 +97,6 @@ func (b *binder) ends() (err error) {
 		return err
 	}
 	if s.TieEmbeddings {
-		b.used[b.names.unembed] = true
 		b.out.unembed = b.out.embed
 		return nil
 	}

@@ -2,143 +2,116 @@ package chat
 
 import (
 	"fmt"
-	"math"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ardanlabs/jinja"
 )
 
-// toJSON is transformers' filter tojson: json.dumps(x, ensure_ascii=False,
-// indent=…), keys in the order of the data.
-func toJSON(args []jinja.Value, named map[string]jinja.Value) (jinja.Value, error) {
-	if len(args) == 0 {
-		return jinja.Undefined(), fmt.Errorf("tojson: found no value")
-	}
-	w := jsonWriter{indent: -1, item: ", ", pair: ": "}
-	if v, ok := named["indent"]; ok && v.IsInt() {
-		w.indent = int(v.AsInt())
-	} else if len(args) > 1 && args[1].IsInt() {
-		w.indent = int(args[1].AsInt())
-	}
-	if w.indent >= 0 {
-		w.item = ","
-	}
-	if v, ok := named["separators"]; ok && v.IsList() && v.AsList().Len() == 2 {
-		w.item, w.pair = plain(v.AsList().Get(0)), plain(v.AsList().Get(1))
-	}
-	w.sorted = named["sort_keys"].IsTruthy()
-	w.value(args[0], 0)
-	return jinja.NewString(w.b.String()), w.err
-}
+// function is what a template can call by name.
+type function func(pos []jinja.Value, named map[string]jinja.Value) (jinja.Value, error)
 
-func plain(v jinja.Value) string {
-	if v.IsString() {
-		return v.AsString()
-	}
-	return v.String()
-}
-
-// jsonWriter writes as Python's json module does.
-type jsonWriter struct {
-	b          strings.Builder
-	indent     int // −1: on one line
-	item, pair string
-	sorted     bool
-	err        error
-}
-
-func (w *jsonWriter) value(v jinja.Value, depth int) {
-	switch {
-	case v.IsNone():
-		w.b.WriteString("null")
-	case v.IsBool():
-		w.b.WriteString(strconv.FormatBool(v.AsBool()))
-	case v.IsInt():
-		w.b.WriteString(strconv.FormatInt(v.AsInt(), 10))
-	case v.IsFloat():
-		w.b.WriteString(pythonFloat(v.AsFloat()))
-	case v.IsString():
-		w.string(v.AsString())
-	case v.IsList():
-		items := v.AsList().Items
-		w.list('[', ']', len(items), depth, func(i int) { w.value(items[i], depth+1) })
-	case v.IsDict():
-		w.dict(v.AsDict(), depth)
-	default:
-		w.err = fmt.Errorf("tojson: found %s, expected a JSON value", v.String())
+// functions are the globals that transformers renders with.
+func (r *runtime) functions() map[string]function {
+	return map[string]function{
+		"raise_exception": r.raise,
+		"strftime_now":    r.strftime,
+		"range":           r.numbers,
+		"namespace":       r.namespace,
+		"dict":            r.dictOf,
+		"joiner":          r.joiner,
+		"cycler":          func([]jinja.Value, map[string]jinja.Value) (jinja.Value, error) { return notHere("cycler") },
+		"lipsum":          func([]jinja.Value, map[string]jinja.Value) (jinja.Value, error) { return notHere("lipsum") },
 	}
 }
 
-func (w *jsonWriter) dict(d *jinja.Dict, depth int) {
-	keys := slices.Clone(d.OrderedKeys())
-	if w.sorted {
-		slices.Sort(keys)
-	}
-	w.list('{', '}', len(keys), depth, func(i int) {
-		w.string(keys[i])
-		w.b.WriteString(w.pair)
-		v, _ := d.Get(keys[i])
-		w.value(v, depth+1)
-	})
+func notHere(name string) (jinja.Value, error) {
+	return jinja.Undefined(), fmt.Errorf("the function %q is not implemented", name)
 }
 
-func (w *jsonWriter) list(open, end byte, n, depth int, item func(i int)) {
-	w.b.WriteByte(open)
-	for i := range n {
-		if i > 0 {
-			w.b.WriteString(w.item)
+func (r *runtime) raise(pos []jinja.Value, named map[string]jinja.Value) (jinja.Value, error) {
+	if v, ok := named["message"]; ok {
+		pos = append(pos, v)
+	}
+	if len(pos) != 1 {
+		return jinja.Undefined(), fmt.Errorf("raise_exception takes one argument, found %d", len(pos))
+	}
+	s, err := r.str(pos[0])
+	if err != nil {
+		return jinja.Undefined(), err
+	}
+	return jinja.Undefined(), fmt.Errorf("%s", s.s)
+}
+
+// numbers is range; the sandbox bounds it.
+func (r *runtime) numbers(pos []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
+	const most = 100_000
+	n := []int64{0, 0, 1}
+	if len(pos) < 1 || len(pos) > 3 {
+		return jinja.Undefined(), fmt.Errorf("range takes 1 to 3 arguments, found %d", len(pos))
+	}
+	at := 0
+	if len(pos) == 1 {
+		at = 1
+	}
+	for i, v := range pos {
+		k, ok := integer(v)
+		if !ok {
+			return v, fmt.Errorf("range: found %s, expected an integer", typeName(v))
 		}
-		w.newline(depth + 1)
-		item(i)
+		n[at+i] = k
 	}
-	if n > 0 {
-		w.newline(depth)
+	if n[2] == 0 {
+		return jinja.Undefined(), fmt.Errorf("range: found a step of 0")
 	}
-	w.b.WriteByte(end)
-}
-
-func (w *jsonWriter) newline(depth int) {
-	if w.indent >= 0 {
-		w.b.WriteString("\n" + strings.Repeat(" ", w.indent*depth))
-	}
-}
-
-func (w *jsonWriter) string(s string) {
-	w.b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			w.b.WriteString("\\" + string(r))
-		case strings.ContainsRune("\n\r\t\f\b", r):
-			w.b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		case r < ' ':
-			fmt.Fprintf(&w.b, "\\u%04x", r)
-		default:
-			w.b.WriteRune(r)
+	var items []jinja.Value
+	for i := n[0]; n[2] > 0 && i < n[1] || n[2] < 0 && i > n[1]; i += n[2] {
+		if len(items) == most {
+			return jinja.Undefined(), fmt.Errorf("range: more than %d numbers", most)
 		}
+		items = append(items, jinja.NewInt(i))
 	}
-	w.b.WriteByte('"')
+	return r.list(isRange, items), r.charge(len(items))
 }
 
-// pythonFloat is repr(f), with json's names for what is not finite.
-func pythonFloat(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "NaN"
-	case math.IsInf(f, 0):
-		return map[bool]string{true: "Infinity", false: "-Infinity"}[f > 0]
+func (r *runtime) namespace(pos []jinja.Value, named map[string]jinja.Value) (jinja.Value, error) {
+	v, err := r.dictOf(pos, named)
+	if err == nil {
+		r.namespaces[v.AsDict()] = true
 	}
-	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
-		return strconv.FormatFloat(f, 'e', -1, 64)
+	return v, err
+}
+
+func (r *runtime) dictOf(pos []jinja.Value, named map[string]jinja.Value) (jinja.Value, error) {
+	v := jinja.NewDict()
+	if len(pos) > 1 || len(pos) == 1 && !pos[0].IsDict() {
+		return v, fmt.Errorf("dict: expected a dictionary or named arguments")
 	}
-	s := strconv.FormatFloat(f, 'f', -1, 64)
-	if !strings.Contains(s, ".") {
-		s += ".0"
+	if len(pos) == 1 {
+		v = r.copyDict(pos[0].AsDict())
 	}
-	return s
+	for _, k := range r.named {
+		v.AsDict().Set(k, named[k])
+	}
+	return v, nil
+}
+
+// joiner is a function that returns nothing at its first call and sep later.
+func (r *runtime) joiner(pos []jinja.Value, named map[string]jinja.Value) (jinja.Value, error) {
+	sep := jinja.NewString(", ")
+	if len(pos) > 0 {
+		sep = pos[0]
+	} else if v, ok := named["sep"]; ok {
+		sep = v
+	}
+	used := false
+	return jinja.NewCallable("joiner", func([]jinja.Value, map[string]jinja.Value) (jinja.Value, error) {
+		if used {
+			return sep, nil
+		}
+		used = true
+		return jinja.NewString(""), nil
+	}), nil
 }
 
 // directives are the strftime directives that chat templates use, as layouts
@@ -149,14 +122,21 @@ var directives = map[byte]string{
 }
 
 // strftime is strftime_now on the date of WithDate.
-func (t *Template) strftime(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
-	if t.date.IsZero() {
-		return jinja.Undefined(), fmt.Errorf("strftime_now: the template asks for today's date, so its text would change from day to day; a date must be given")
+func (r *runtime) strftime(pos []jinja.Value, named map[string]jinja.Value) (jinja.Value, error) {
+	if v, ok := named["format"]; ok {
+		pos = append(pos, v)
 	}
-	if len(args) != 1 || !args[0].IsString() {
-		return jinja.Undefined(), fmt.Errorf("strftime_now: found %d arguments, expected a format", len(args))
+	if len(pos) != 1 || !pos[0].IsString() {
+		return jinja.Undefined(), fmt.Errorf("strftime_now: found %d arguments, expected a format", len(pos))
 	}
-	format := args[0].AsString()
+	if r.t.date.IsZero() {
+		return jinja.Undefined(), errNoDate
+	}
+	s, err := formatTime(r.t.date, r.text(pos[0]).s)
+	return r.value(plainText(s)), err
+}
+
+func formatTime(d time.Time, format string) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' || i+1 == len(format) {
@@ -168,16 +148,16 @@ func (t *Template) strftime(args []jinja.Value, _ map[string]jinja.Value) (jinja
 		if bare {
 			i++
 		}
-		s, ok := directive(t.date, format[i])
+		s, ok := directive(d, format[i])
 		if !ok {
-			return jinja.Undefined(), fmt.Errorf("strftime_now: directive %%%c is not implemented", format[i])
+			return "", fmt.Errorf("strftime_now: directive %%%c is not implemented", format[i])
 		}
 		if bare {
 			s = strings.TrimLeft(s[:len(s)-1], "0 ") + s[len(s)-1:]
 		}
 		b.WriteString(s)
 	}
-	return jinja.NewString(b.String()), nil
+	return b.String(), nil
 }
 
 func directive(d time.Time, c byte) (string, bool) {

@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -10,29 +12,31 @@ import (
 
 // Template is a compiled chat template. It is safe for concurrent use.
 type Template struct {
-	source   string
-	compiled *jinja.Template
-	traced   *jinja.Template // records lines; used after a failure only
-	vars     map[string]jinja.Value
-	date     time.Time
+	source  string
+	program *program
+	vars    map[string]any // as decodeOrdered returns them
+	date    time.Time
 }
+
+// ErrNoDate is returned, wrapped, when a template asks for the date and none was
+// given by WithDate.
+var ErrNoDate = errors.New("the template asks for today's date, so its text would change from day to day; a date must be given")
+
+var errNoDate = fmt.Errorf("strftime_now: %w", ErrNoDate)
 
 // Parse compiles a template. vars are what tokenizer_config.json supplies:
 // bos_token, eos_token and so on.
 func Parse(template string, vars map[string]string) (*Template, error) {
-	pieces, err := split(template)
+	body, err := parseTemplate(template)
 	if err != nil {
 		return nil, fmt.Errorf("chat: %w", err)
 	}
-	t := &Template{source: template, vars: map[string]jinja.Value{}}
-	if t.compiled, err = jinja.Compile(prepare(pieces, false)); err != nil {
-		return nil, fmt.Errorf("chat: template: %w", err)
-	}
-	if t.traced, err = jinja.Compile(prepare(pieces, true)); err != nil {
-		t.traced = nil // the template cannot be instrumented; errors then have no line
+	t := &Template{source: template, vars: map[string]any{"tools": nil, "documents": nil}}
+	if t.program, err = compile(body); err != nil {
+		return nil, fmt.Errorf("chat: %w", err)
 	}
 	for k, v := range vars {
-		t.vars[k] = jinja.NewString(v)
+		t.vars[k] = v
 	}
 	return t, nil
 }
@@ -49,7 +53,7 @@ func (t *Template) With(name string, value []byte) (*Template, error) {
 	}
 	c := *t
 	c.vars = maps.Clone(t.vars)
-	c.vars[name] = toValue(v)
+	c.vars[name] = v
 	return &c, nil
 }
 
@@ -60,48 +64,50 @@ func (t *Template) WithDate(d time.Time) *Template {
 	return &c
 }
 
-// execute renders the messages with other contents in place of their own.
-func (t *Template) execute(msgs []Message, contents []string, generate bool) (string, error) {
-	line := 0
-	text, err := run(t.compiled, t.data(msgs, contents, generate, &line))
-	if err == nil {
-		return text, nil
+// execute renders messages to a string with marks: 2k and 2k+1 of them around
+// what message k said, 2n and 2n+1 of n messages around generation blocks.
+func (t *Template) execute(msgs []Message, generate bool, m marks) (string, error) {
+	r := &runtime{
+		t: t, p: t.program, marks: m, bytes: minBytes, steps: maxSteps,
+		kinds: map[*jinja.List]listKind{}, namespaces: map[*jinja.Dict]bool{}, origins: map[any]int{},
 	}
-	if t.traced != nil {
-		_, _ = run(t.traced, t.data(msgs, contents, generate, &line))
+	s, err := r.run(msgs, generate)
+	if err != nil {
+		return "", fmt.Errorf("chat: template, line %d: %w", cmp.Or(r.line, r.at, 1), err)
 	}
-	if line > 0 {
-		return "", fmt.Errorf("chat: template, line %d: %w", line, err)
-	}
-	return "", fmt.Errorf("chat: template: %w", err)
+	return s, nil
 }
 
-// run renders; the library panics where Python would raise a type error.
-func run(c *jinja.Template, data map[string]jinja.Value) (text string, err error) {
+// run renders. What strings use up beyond the limit stops it by a panic.
+func (r *runtime) run(msgs []Message, generate bool) (s string, err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
+		switch p := recover(); p {
+		case nil:
+		case errTooMuch:
+			err = errTooMuch
+		default:
+			panic(p)
 		}
 	}()
-	return c.RenderValues(data)
-}
-
-// data is what the template sees. line receives the line of a traced template.
-func (t *Template) data(msgs []Message, contents []string, generate bool, line *int) map[string]jinja.Value {
-	data := maps.Clone(t.vars)
 	list := make([]jinja.Value, len(msgs))
 	for i := range msgs {
-		list[i] = msgs[i].value(contents[i])
-	}
-	data["messages"] = jinja.NewList(list)
-	data["add_generation_prompt"] = jinja.NewBool(generate)
-	data[toJSONName] = jinja.NewCallable(toJSONName, toJSON)
-	data["strftime_now"] = jinja.NewCallable("strftime_now", t.strftime)
-	data[traceName] = jinja.NewCallable(traceName, func(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
-		if len(args) == 1 && args[0].IsInt() {
-			*line = int(args[0].AsInt())
+		for _, f := range msgs[i].members() {
+			each(f.Value, func(s string) { r.bytes, r.steps = r.bytes+perByte*len(s), r.steps+perByte/perStep*len(s) })
 		}
-		return jinja.NewString(""), nil
-	})
-	return data
+		list[i] = r.message(&msgs[i], i)
+	}
+	data := map[string]jinja.Value{
+		runName:   jinja.NewCallable(runName, r.call),
+		markBegin: jinja.NewString(string(r.marks.base + rune(2*len(msgs)))),
+		markEnd:   jinja.NewString(string(r.marks.base + rune(2*len(msgs)+1))),
+	}
+	for name, f := range r.functions() {
+		data[userPrefix+name] = jinja.NewCallable(name, f)
+	}
+	data[userPrefix+"messages"] = jinja.NewList(list)
+	data[userPrefix+"add_generation_prompt"] = jinja.NewBool(generate)
+	for name, v := range r.t.vars {
+		data[userPrefix+name] = r.data(v, -1)
+	}
+	return r.p.loaded.RenderValues(data)
 }

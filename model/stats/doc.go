@@ -1,6 +1,5 @@
 // Package stats holds the statistics that analyses share: order statistics,
-// topographic peaks, the jackknife, principal components from Gram matrices,
-// one-to-one assignment.
+// topographic peaks, the jackknife, principal components from Gram matrices.
 // Distributions and decompositions come from gonum.
 //
 // NaN in input is the caller's to remove; functions say what they do when there
