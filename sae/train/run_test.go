@@ -20,7 +20,6 @@ import (
 	"agar/model/progress"
 	"agar/sae"
 	"agar/sae/formats"
-	"agar/sae/internal/saetest"
 )
 
 // contents reads what a finished run leaves, all but the empty lock.
@@ -229,18 +228,6 @@ func TestLogHasAllSteps(t *testing.T) {
 	}
 	if len(lines) != 100 || last.Step != 99 || last.Total != 100 || !(last.Values["loss"] < first.Values["loss"]) {
 		t.Errorf("%d lines, the last %+v, expected 100 with a loss below %v", len(lines), last, first.Values["loss"])
-	}
-}
-
-func TestSmallPlantedDictionaryIsRecovered(t *testing.T) {
-	if testing.Short() {
-		t.Skip("six thousand steps take a minute under the race detector")
-	}
-	w := saetest.NewPlanted(32, 64, 2, 3)
-	got, last := planted(t, w, Options{DSAE: 64, K: 2, Tokens: 1_500_000, Batch: 256, LR: 5e-3, Seed: 1})
-	t.Logf("%+v after %+v", got, last)
-	if got.MeanCos < 0.95 || got.Duplicates > 0 {
-		t.Errorf("mean cosine %.3f with %d duplicates, expected at least 0.95 and none", got.MeanCos, got.Duplicates)
 	}
 }
 

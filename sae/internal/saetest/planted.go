@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 
 	"agar/activations"
+	"agar/model/tensor"
 )
 
 // Planted is a world of features: every row is a sum of few known directions and
@@ -83,9 +84,7 @@ func (p *Planted) Row(dst []float32, i int64) {
 	for j := range dst {
 		dst[j] = float32(r.NormFloat64() * p.Noise)
 	}
-	for f := 0; f < p.F; f += group {
-		p.fire(dst, f, min(f+group, p.F), r)
-	}
+	p.fire(r, func(f int, a float32) { tensor.Axpy(dst, a, p.Dirs[f*p.D:(f+1)*p.D]) })
 }
 
 // group is how many features, sorted by frequency, are drawn with the frequency
@@ -93,29 +92,28 @@ func (p *Planted) Row(dst []float32, i int64) {
 // candidate fires with its share of that frequency.
 const group = 32
 
-func (p *Planted) fire(dst []float32, from, to int, r *rand.Rand) {
-	top := p.Freq[from]
-	for f := from + skip(top, r); f < to; f += 1 + skip(top, r) {
-		if p.Parent[f] < 0 && r.Float64() < p.Freq[f]/top {
-			p.add(dst, f, r)
+// fire draws the features of a row and calls add with each and its activation.
+func (p *Planted) fire(r *rand.Rand, add func(f int, a float32)) {
+	for from := 0; from < p.F; from += group {
+		top, to := p.Freq[from], min(from+group, p.F)
+		mean := -1 / math.Log1p(-top)
+		for f := from + skip(mean, r); f < to; f += 1 + skip(mean, r) {
+			if p.Parent[f] < 0 && r.Float64() < p.Freq[f]/top {
+				p.family(f, r, add)
+			}
 		}
 	}
 }
 
-// skip is the number of failures before a success of probability q.
-func skip(q float64, r *rand.Rand) int {
-	return int(min(math.Log(1-r.Float64())/math.Log(1-q), 1e6))
-}
+// skip is the number of failures before a success of probability 1 − e^(−1/mean).
+func skip(mean float64, r *rand.Rand) int { return int(min(r.ExpFloat64()*mean, 1e6)) }
 
-// add adds a firing of feature f and draws its children.
-func (p *Planted) add(dst []float32, f int, r *rand.Rand) {
-	a := float32(0.5 + r.Float64())
-	for j, v := range p.Dirs[f*p.D : (f+1)*p.D] {
-		dst[j] += a * v
-	}
+// family adds a firing of feature f and draws its children.
+func (p *Planted) family(f int, r *rand.Rand, add func(f int, a float32)) {
+	add(f, float32(0.5+r.Float64()))
 	for _, c := range p.children[f] {
 		if r.Float64() < p.Freq[c]/p.Freq[f] {
-			p.add(dst, c, r)
+			p.family(c, r, add)
 		}
 	}
 }
@@ -150,41 +148,10 @@ func (s *Source) Next(ctx context.Context, dst *activations.Rows, max int) error
 		dst.X = make([]float32, n*s.p.D)
 	}
 	dst.X, dst.Index = dst.X[:n*s.p.D], dst.Index[:0]
+	tensor.Parallel(n, func(i int) { s.p.Row(dst.X[i*s.p.D:(i+1)*s.p.D], s.next+int64(i)) })
 	for i := range n {
-		s.p.Row(dst.X[i*s.p.D:(i+1)*s.p.D], s.next+int64(i))
 		dst.Index = append(dst.Index, s.next+int64(i))
 	}
 	s.next += int64(n)
 	return ctx.Err()
-}
-
-// Recovery says how well a dictionary's decoder rows w [n, D] find the planted
-// features that fire at least minFreq often.
-type Recovery struct {
-	Features   int     // planted ones that count
-	MeanCos    float64 // of each with the row assigned to it, one-to-one; 0 where none was left
-	Above90    int     // with a cosine of at least 0.9
-	Duplicates int     // rows with a cosine of at least 0.9 to a planted feature that another row was assigned to
-}
-
-// Recovered assigns rows to planted features one-to-one, largest cosines first.
-func (p *Planted) Recovered(w []float32, minFreq float64) Recovery {
-	n := len(w) / p.D
-	var pairs []pair
-	close := make([]int, n) // planted features that a row is near to, plus one
-	for f := range p.F {
-		if p.Freq[f] < minFreq {
-			continue
-		}
-		for i := range n {
-			c := cosine(p.Dirs[f*p.D:(f+1)*p.D], w[i*p.D:(i+1)*p.D])
-			if c > 0.1 {
-				pairs = append(pairs, pair{f, i, c})
-			}
-			if c >= 0.9 {
-				close[i] = f + 1
-			}
-		}
-	}
-	return p.assign(pairs, close, minFreq)
 }
