@@ -42,7 +42,7 @@ func (m *Model) finiteEnd() error {
 
 // Check scans every weight that has not been looked at yet, as a Forward through
 // all blocks would; the error wraps ErrNotFinite and names file and tensor. Open
-// has done it for models up to 1 GiB.
+// has done it for models up to 64 MiB.
 func (m *Model) Check() error {
 	for g := -1; g <= m.Spec.Layers; g++ {
 		if err := m.finite(g); err != nil {

@@ -55,9 +55,9 @@ type Model struct {
 }
 
 // eagerCheck is the size of weights up to which Open itself looks for NaN and
-// Inf (a fraction of a second); larger models are looked at block by block,
-// each before its first use.
-const eagerCheck = 1 << 30
+// Inf. It would take a second a gigabyte, so that larger models are looked at block
+// by block, each before its first use.
+const eagerCheck = 64 << 20
 
 // Open opens a HF directory (config.json, safetensors, tokenizer.json) or a
 // .gguf file. Nothing of the weights is copied. Errors name the file, and the
