@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Config is what matters of an adapter_config.json.
@@ -15,10 +16,19 @@ type Config struct {
 	RSLoRA        bool               // s = α/√r instead of α/r
 	RankPattern   map[string]int     // regular expression → r
 	AlphaPattern  map[string]float64 // regular expression → α
+	DoRA          bool               // every module has a magnitude
+	LoRABias      bool               // every lora_B of a linear layer has a bias
+	Bias          string             // which biases of the base were trained: none, lora_only (of adapted layers) or all
 	BaseModel     string             // base_model_name_or_path
 	Revision      string             // of the base model
 	TargetModules []string           // a list (unordered in the file, sorted here), or one regular expression
 	TargetRegexp  bool               // TargetModules holds a regular expression
+	Exclude       []string           // exclude_modules, like TargetModules
+	ExcludeRegexp bool               // Exclude holds a regular expression
+	Layers        []int              // layers_to_transform; nil: all
+	LayersPattern []string           // what stands before a layer's number; nil: anything
+	ModulesToSave []string           // modules that were trained in full and saved beside the factors
+	TieWeights    bool               // ensure_weight_tying: what is tied to a trained module was trained with it
 	Dropout       float64            // training only
 	PEFTVersion   string             // which PEFT wrote it, "" when unknown
 
@@ -43,9 +53,12 @@ func ParseConfig(data []byte) (c Config, warnings []string, err error) {
 	return c, warnings, c.check()
 }
 
+// configFile is the name of an adapter's configuration inside its directory.
+const configFile = "adapter_config.json"
+
 // readConfig reads dir/adapter_config.json.
 func readConfig(dir string) (Config, []string, error) {
-	path := filepath.Join(dir, "adapter_config.json")
+	path := filepath.Join(dir, configFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, nil, fmt.Errorf("lora: %w", err)
@@ -59,13 +72,15 @@ func readConfig(dir string) (Config, []string, error) {
 
 // fill decodes the keys of raw that Config has.
 func (c *Config) fill(raw map[string]json.RawMessage) (err error) {
-	c.R, c.Alpha = 8, 8 // PEFT's defaults
+	c.R, c.Alpha, c.Bias = 8, 8, "none" // PEFT's defaults
 	fields := []struct {
 		key string
 		dst any
 	}{
 		{"r", &c.R}, {"lora_alpha", &c.Alpha}, {"use_rslora", &c.RSLoRA}, {"lora_dropout", &c.Dropout},
 		{"rank_pattern", &c.RankPattern}, {"alpha_pattern", &c.AlphaPattern},
+		{"use_dora", &c.DoRA}, {"lora_bias", &c.LoRABias}, {"bias", &c.Bias},
+		{"modules_to_save", &c.ModulesToSave}, {"ensure_weight_tying", &c.TieWeights},
 		{"base_model_name_or_path", &c.BaseModel}, {"revision", &c.Revision}, {"peft_version", &c.PEFTVersion},
 	}
 	for _, f := range fields {
@@ -81,8 +96,44 @@ func (c *Config) fill(raw map[string]json.RawMessage) (err error) {
 	if c.alphaOrder, err = keysOf(raw["alpha_pattern"]); err != nil {
 		return fmt.Errorf("key %q: %w", "alpha_pattern", err)
 	}
-	c.TargetModules, c.TargetRegexp, err = targets(raw["target_modules"])
-	return err
+	return c.fillTargets(raw)
+}
+
+// fillTargets decodes the keys that say which modules are adapted.
+func (c *Config) fillTargets(raw map[string]json.RawMessage) (err error) {
+	if c.TargetModules, c.TargetRegexp, err = names("target_modules", raw); err != nil {
+		return err
+	}
+	if c.Exclude, c.ExcludeRegexp, err = names("exclude_modules", raw); err != nil {
+		return err
+	}
+	if c.LayersPattern, _, err = names("layers_pattern", raw); err != nil {
+		return err
+	}
+	v := raw["layers_to_transform"]
+	if len(v) == 0 || json.Unmarshal(v, &c.Layers) == nil {
+		return nil
+	}
+	one := 0
+	if err := json.Unmarshal(v, &one); err != nil {
+		return fmt.Errorf("key %q: found %s, expected a list of layers or one", "layers_to_transform", brief(v))
+	}
+	c.Layers = []int{one}
+	return nil
+}
+
+// names reads a key that holds a list of names, one string, or nothing.
+func names(key string, raw map[string]json.RawMessage) (list []string, single bool, err error) {
+	v := raw[key]
+	if len(v) == 0 || json.Unmarshal(v, &list) == nil {
+		slices.Sort(list)
+		return list, false, nil
+	}
+	var one string
+	if err := json.Unmarshal(v, &one); err != nil {
+		return nil, false, fmt.Errorf("key %q: found %s, expected a list of names or a regular expression", key, brief(v))
+	}
+	return []string{one}, true, nil
 }
 
 func (c *Config) check() error {
@@ -94,9 +145,33 @@ func (c *Config) check() error {
 			return fmt.Errorf("key %q: found rank %d for %q, expected a positive one", "rank_pattern", r, p)
 		}
 	}
-	for _, p := range append(append([]string(nil), c.rankOrder...), c.alphaOrder...) {
-		if _, err := compile(p); err != nil {
+	if c.Bias == "" {
+		c.Bias = "none"
+	}
+	if !slices.Contains([]string{"none", "lora_only", "all"}, c.Bias) {
+		return fmt.Errorf("key %q: found %q, expected none, lora_only or all", "bias", c.Bias)
+	}
+	return c.checkPatterns()
+}
+
+// checkPatterns compiles every regular expression once.
+func (c *Config) checkPatterns() error {
+	for _, p := range append(slices.Clone(c.rankOrder), c.alphaOrder...) {
+		if _, err := compile(suffixOf(p)); err != nil {
 			return fmt.Errorf("pattern %q: %w", p, err)
+		}
+	}
+	for _, x := range []struct {
+		key  string
+		exps []string
+	}{
+		{"target_modules", wholes(c.TargetModules, c.TargetRegexp)}, {"exclude_modules", wholes(c.Exclude, c.ExcludeRegexp)},
+		{"layers_pattern", layerExps(c.LayersPattern)}, {"modules_to_save", savedExps(c.ModulesToSave)},
+	} {
+		for _, e := range x.exps {
+			if _, err := compile(e); err != nil {
+				return fmt.Errorf("key %q: regular expression %q: %w", x.key, e, err)
+			}
 		}
 	}
 	return nil

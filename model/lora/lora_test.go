@@ -118,20 +118,23 @@ func TestScale(t *testing.T) {
 
 func TestConfigRefusals(t *testing.T) {
 	for body, want := range map[string]string{
-		`"use_dora":true`:                                "DoRA",
-		`"modules_to_save":["lm_head"]`:                  "modules_to_save",
-		`"bias":"lora_only"`:                             "bias",
-		`"bias":"all"`:                                   "bias",
-		`"lora_bias":true`:                               "lora_bias",
-		`"peft_type":"IA3"`:                              "IA3",
-		`"init_lora_weights":"pissa"`:                    "pissa",
+		`"peft_type":"IA3"`:                              "IA3 is not supported",
+		`"peft_type":"ADALORA"`:                          "ADALORA is not supported",
+		`"peft_type":"VERA"`:                             "VERA is not supported",
+		`"bias":"some"`:                                  "lora_only or all",
+		`"exclude_modules":{}`:                           "exclude_modules",
+		`"layers_to_transform":"1"`:                      "layers_to_transform",
+		`"target_modules":"("`:                           "target_modules",
+		`"modules_to_save":"lm_head"`:                    "modules_to_save",
+		`"modules_to_save":["("]`:                        "modules_to_save",
+		`"layers_pattern":["("],"layers_to_transform":1`: "layers_pattern",
+		`"enable_lora":[true,false,true]`:                "enable_lora",
+		`"init_lora_weights":"pissa"`:                    "path_initial_model_for_weight_conversion",
 		`"init_lora_weights":"pissa_niter_4"`:            "pissa_niter_4",
 		`"init_lora_weights":"olora"`:                    "olora",
 		`"init_lora_weights":"corda"`:                    "corda",
-		`"init_lora_weights":"loftq"`:                    "loftq",
+		`"init_lora_weights":"loftq"`:                    "PEFT cannot undo",
 		`"init_lora_weights":"lora_ga"`:                  "lora_ga",
-		`"init_lora_weights":"mica"`:                     "mica",
-		`"fan_in_fan_out":true`:                          "fan_in_fan_out",
 		`"layer_replication":[[0,4]]`:                    "layer_replication",
 		`"trainable_token_indices":[1]`:                  "trainable_token_indices",
 		`"trainable_token_indices":{"embed_tokens":[1]}`: "trainable_token_indices",
@@ -170,6 +173,7 @@ func TestConfigRefusals(t *testing.T) {
 func TestConfigAccepts(t *testing.T) {
 	for _, body := range []string{
 		`"use_dora":false,"modules_to_save":null,"bias":"none","lora_bias":false,"init_lora_weights":"gaussian"`,
+		`"use_dora":true,"lora_bias":true,"bias":"all","fan_in_fan_out":true,"init_lora_weights":"mica","merge_weights":false`,
 		`"modules_to_save":[],"target_modules":".*\\.(q|v)_proj","alpha_pattern":null,"rank_pattern":null,"lora_alpha":7.5`,
 		`"auto_mapping":{"unsloth_fixed":true},"layers_to_transform":[21],"task_type":"CAUSAL_LM","lora_dropout":0.1`,
 	} {
@@ -209,6 +213,19 @@ func tensor(name string, rows, cols int) safetensors.Out {
 	return safetensors.Out{Name: name, Shape: []int{rows, cols}, F32: x}
 }
 
+func vector(name string, n int) safetensors.Out {
+	t := tensor(name, 1, n)
+	t.Shape = []int{n}
+	return t
+}
+
+// nan is a 3×2 tensor with NaN at [1, 1].
+func nan(name string) safetensors.Out {
+	t := tensor(name, 3, 2)
+	t.F32[3] = float32(math.NaN())
+	return t
+}
+
 const down = "base_model.model.model.layers.3.mlp.down_proj."
 
 func TestLoadRefusals(t *testing.T) {
@@ -224,14 +241,27 @@ func TestLoadRefusals(t *testing.T) {
 		{"rank of B", `"r":2`, []safetensors.Out{a, tensor(down+"lora_B.weight", 2, 4)}, []string{"lora_B", "[2 4]", "rank 2"}},
 		{"pattern", `"r":2,"rank_pattern":{"down_proj":5}`, []safetensors.Out{a, b}, []string{"[2 6]", "rank 5"}},
 		{"no B", `"r":2`, []safetensors.Out{a}, []string{"model.layers.3.mlp.down_proj", "partner"}},
-		{"stray", `"r":2`, []safetensors.Out{a, b, tensor("base_model.model.model.layers.3.mlp.down_proj.weight", 1, 1)}, []string{"down_proj.weight", "belongs to no LoRA module"}},
-		{"dora", `"r":2`, []safetensors.Out{a, b, tensor(down+"lora_magnitude_vector", 1, 1)}, []string{"lora_magnitude_vector", "DoRA"}},
-		{"saved head", `"r":2`, []safetensors.Out{a, b, tensor("base_model.model.lm_head.weight", 1, 1)}, []string{"lm_head", "in full"}},
-		{"bias", `"r":2`, []safetensors.Out{a, b, tensor(down+"lora_B.bias", 1, 4)}, []string{"lora_B.bias", "biases"}},
-		{"embedding", `"r":2`, []safetensors.Out{tensor("base_model.model.model.embed_tokens.lora_embedding_A", 2, 4)}, []string{"embedding"}},
+		{"stray", `"r":2`, []safetensors.Out{a, b, tensor("base_model.model.model.layers.3.mlp.down_proj", 1, 1)}, []string{"down_proj", "belongs to no LoRA module"}},
+		{"magnitude", `"r":2`, []safetensors.Out{a, b, vector(down+"lora_magnitude_vector", 4)}, []string{"lora_magnitude_vector", "use_dora"}},
+		{"no magnitude", `"r":2,"use_dora":true`, []safetensors.Out{a, b}, []string{"model.layers.3.mlp.down_proj", "no lora_magnitude_vector"}},
+		{"long magnitude", `"r":2,"use_dora":true`, []safetensors.Out{a, b, vector(down+"lora_magnitude_vector", 5)}, []string{"[5]", "[4]"}},
+		{"bias", `"r":2`, []safetensors.Out{a, b, vector(down+"lora_B.bias", 4)}, []string{"lora_B.bias", "lora_bias is not set"}},
+		{"no bias", `"r":2,"lora_bias":true`, []safetensors.Out{a, b}, []string{"no lora_B.bias"}},
+		{"bias of A", `"r":2`, []safetensors.Out{a, b, vector(down+"lora_A.bias", 2)}, []string{"lora_A.bias", "not supported"}},
+		{"nothing saved", `"r":2,"modules_to_save":["lm_head"]`, []safetensors.Out{a, b}, []string{"modules_to_save", "lm_head"}},
+		{"saved twice", `"r":2`, []safetensors.Out{a, b, tensor("base_model.model.lm_head.weight", 1, 1), tensor("lm_head.base_layer.weight", 1, 1)}, []string{"both lm_head.weight"}},
+		{"untargeted", `"r":2,"target_modules":["q_proj"]`, []safetensors.Out{a, b}, []string{"model.layers.3.mlp.down_proj", "target_modules"}},
+		{"other layer", `"r":2,"target_modules":["down_proj"],"layers_to_transform":4`, []safetensors.Out{a, b}, []string{"layers_to_transform"}},
+		{"rank of nothing", `"r":2,"rank_pattern":{"o_proj":4}`, []safetensors.Out{a, b}, []string{"rank_pattern", "o_proj"}},
+		{"alpha of nothing", `"r":2,"alpha_pattern":{"down_proj":4,"layers.2.mlp.down_proj":3}`, []safetensors.Out{a, b}, []string{"alpha_pattern", "layers.2.mlp"}},
+		{"torchtune", `"r":2`, []safetensors.Out{tensor("layers.0.attn.q_proj.lora_a.weight", 2, 4)}, []string{"torchtune"}},
+		{"AdaLoRA", `"r":2`, []safetensors.Out{a, b, tensor(down+"lora_E", 2, 1)}, []string{"AdaLoRA"}},
+		{"two kinds", `"r":2`, []safetensors.Out{a, b, tensor(down+"lora_embedding_A", 2, 6)}, []string{"one kind"}},
+		{"saved nan", `"r":2`, []safetensors.Out{a, b, nan("lm_head.weight")}, []string{"lm_head.weight", "NaN", "[1 1]"}},
+		{"embedding", `"r":2`, []safetensors.Out{tensor("base_model.model.model.embed_tokens.lora_embedding_A", 2, 4)}, []string{"lora_embedding_A", "partner"}},
 		{"twice", `"r":2`, []safetensors.Out{a, b, tensor(down+"lora_A.default.weight", 2, 6)}, []string{"both lora_A"}},
 		{"vector", `"r":2`, []safetensors.Out{{Name: a.Name, Shape: []int{12}, F32: a.F32}, b}, []string{"[12]", "matrix"}},
-		{"nan", `"r":2`, []safetensors.Out{bad, b}, []string{"NaN", "[1, 1]"}},
+		{"nan", `"r":2`, []safetensors.Out{bad, b}, []string{"NaN", "[1 1]"}},
 		{"nothing", `"r":2`, nil, []string{"no tensors"}},
 	}
 	for _, c := range cases {
@@ -266,12 +296,6 @@ func TestLoadWithoutWeights(t *testing.T) {
 	os.Remove(filepath.Join(dir, lora.WeightsFile))
 	if _, err := lora.Load(dir); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("no weights: %v", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "adapter_model.bin"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lora.Load(dir); err == nil || !strings.Contains(err.Error(), "save_pretrained") {
-		t.Errorf("pickle: %v", err)
 	}
 	if _, err := lora.Load(filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("absent: %v", err)

@@ -6,14 +6,35 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Module is the adapter of one linear layer. A and B are owned by the Module.
+// Kind says what a module adapts and how.
+type Kind uint8
+
+// The kinds of modules.
+const (
+	// Linear: x ↦ s·(B·A·x + Bias) on a linear layer.
+	Linear Kind = iota
+	// Embedding: token t ↦ s·B·A[:, t] on the token embedding; In is the number
+	// of tokens.
+	Embedding
+	// Steering: s·B at every token, on the output of a block's down-projection; A
+	// is the number 1 and In is 1.
+	Steering
+)
+
+// String is linear, embedding or steering.
+func (k Kind) String() string { return [...]string{"linear", "embedding", "steering"}[k] }
+
+// Module is the adapter of one layer. Its slices are owned by the Module.
 type Module struct {
 	Name       string    // model.layers.21.mlp.down_proj
 	Layer      int       // decoder block, from 0; −1 when the name has none
 	Proj       string    // last part of the name: q_proj, …, down_proj
+	Kind       Kind      // what it adapts
 	R, In, Out int       // rank, width read, width written
 	A          []float32 // [R, In] row-major
 	B          []float32 // [Out, R] row-major
+	Bias       []float32 // [Out] of lora_B, multiplied by s too; nil without
+	Magnitude  []float32 // [Out] of DoRA, m in m/‖W + s·BA‖ ⊙ (W + s·BA); nil without
 	Scale      float64   // s
 }
 
@@ -28,10 +49,15 @@ func (m *Module) NormDelta() float64 {
 	return math.Sqrt(max(Inner(m, m), 0))
 }
 
-// Zero tells whether B is all zeros, so that the module changes nothing.
+// Zero tells whether A or B is all zeros and there is no bias, so that nothing is
+// added to W. A magnitude may still scale it.
 func (m *Module) Zero() bool {
-	for _, b := range m.B {
-		if b != 0 {
+	return (zeros(m.B) || zeros(m.A)) && zeros(m.Bias)
+}
+
+func zeros(x []float32) bool {
+	for _, v := range x {
+		if v != 0 {
 			return false
 		}
 	}

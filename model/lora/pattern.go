@@ -1,41 +1,95 @@
 package lora
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
 )
 
-// compile builds the expression PEFT matches a pattern with, utils/other.py
-// get_pattern_key: re.match(rf"(.*\.)?({pattern})$", name). So a pattern is a
-// regular expression for a suffix of the module name that starts at a dot, or
-// for all of it. The dialect is Python's (look-around and all), hence regexp2.
-func compile(pattern string) (*regexp2.Regexp, error) {
-	re, err := regexp2.Compile(`\A(.*\.)?(`+pattern+`)$`, regexp2.None)
+// allLinear is the value of target_modules that stands for every linear layer
+// but the output's.
+const allLinear = "all-linear"
+
+// suffixOf is the expression PEFT matches a key of rank_pattern with,
+// utils/other.py get_pattern_key: re.match(rf"(.*\.)?({pattern})$", name). So a
+// pattern is a regular expression for a suffix of the module name that starts at
+// a dot, or for all of it.
+func suffixOf(pattern string) string { return `\A(.*\.)?(` + pattern + `)$` }
+
+// wholes are the expressions of a setting that is one regular expression for
+// whole names; none when it is a list of names.
+func wholes(list []string, isRegexp bool) []string {
+	if !isRegexp || len(list) == 0 || strings.EqualFold(list[0], allLinear) {
+		return nil
+	}
+	return []string{`\A(?:` + list[0] + `)\z`}
+}
+
+// layerExps are the expressions that find a layer's number behind each pattern.
+func layerExps(patterns []string) []string {
+	if len(patterns) == 0 || len(patterns) == 1 && patterns[0] == "" {
+		return []string{`\A.*?\.[^.]*\.(?<idx>[0-9]+)\.`}
+	}
+	var out []string
+	for _, p := range patterns {
+		out = append(out, `\A(?:|.*?\.)`+p+`\.(?<idx>[0-9]+)\.`)
+	}
+	return out
+}
+
+// savedExps are the expressions for the modules that entries of modules_to_save
+// stand for, and all that is inside them.
+func savedExps(entries []string) []string {
+	var out []string
+	for _, m := range entries {
+		out = append(out, `\A(|.*\.)`+m+`($|\..*)`)
+	}
+	return out
+}
+
+// compiled keeps expressions: every module of every checkpoint asks for the same
+// few.
+var compiled sync.Map // string → *regexp2.Regexp
+
+// compile compiles an expression in Python's dialect (look-around and all), hence
+// regexp2.
+func compile(exp string) (*regexp2.Regexp, error) {
+	if re, ok := compiled.Load(exp); ok {
+		return re.(*regexp2.Regexp), nil
+	}
+	re, err := regexp2.Compile(strings.ReplaceAll(exp, "(?P<", "(?<"), regexp2.None)
 	if err != nil {
 		return nil, err
 	}
 	re.MatchTimeout = time.Second
+	compiled.Store(exp, re)
 	return re, nil
 }
 
-// match finds the first of patterns, in order, that matches name.
+// matches tells whether an expression finds a match in name.
+func matches(exp, name string) (bool, error) {
+	re, err := compile(exp)
+	if err != nil {
+		return false, fmt.Errorf("pattern %q: %w", exp, err)
+	}
+	ok, err := re.MatchString(name)
+	if err != nil {
+		return false, fmt.Errorf("pattern %q on %s: %w", exp, name, err)
+	}
+	return ok, nil
+}
+
+// match finds the first of patterns, in order, that a suffix of name matches.
 func match(patterns []string, name string) (string, bool, error) {
 	for _, p := range patterns {
-		re, err := compile(p)
-		if err != nil {
-			return "", false, fmt.Errorf("pattern %q: %w", p, err)
-		}
-		ok, err := re.MatchString(name)
-		if err != nil {
-			return "", false, fmt.Errorf("pattern %q on %s: %w", p, name, err)
-		}
-		if ok {
-			return p, true, nil
+		if ok, err := matches(suffixOf(p), name); ok || err != nil {
+			return p, ok, err
 		}
 	}
 	return "", false, nil
@@ -64,16 +118,96 @@ func (c *Config) ForModule(name string) (r int, alpha, scale float64, err error)
 	return r, alpha, alpha / float64(r), nil
 }
 
-// targets reads target_modules: a list of names, one regular expression, or
-// nothing.
-func targets(raw json.RawMessage) (names []string, isRegexp bool, err error) {
-	if len(raw) == 0 || json.Unmarshal(raw, &names) == nil {
-		slices.Sort(names)
-		return names, false, nil
+// Targets tells whether PEFT puts factors on the module with this name:
+// target_modules names it (the whole name or its last parts, or by a regular
+// expression for the whole name), exclude_modules and modules_to_save do not,
+// and layers_to_transform has its layer. Without target_modules, every module.
+func (c *Config) Targets(name string) (bool, error) {
+	for _, excluded := range []func(string) (bool, error){c.excludes, c.Saves} {
+		if out, err := excluded(name); out || err != nil {
+			return false, err
+		}
 	}
-	var one string
-	if err := json.Unmarshal(raw, &one); err != nil {
-		return nil, false, fmt.Errorf("key %q: found %s, expected a list of names or a regular expression", "target_modules", brief(raw))
+	if len(c.TargetModules) == 0 || c.TargetRegexp && strings.EqualFold(c.TargetModules[0], allLinear) {
+		return true, nil
 	}
-	return []string{one}, true, nil
+	if c.TargetRegexp {
+		return matches(wholes(c.TargetModules, true)[0], name)
+	}
+	if slices.Contains(c.TargetModules, name) {
+		return true, nil
+	}
+	if !endsWith(name, c.TargetModules) {
+		return false, nil
+	}
+	return c.inLayers(name)
+}
+
+// endsWith tells whether name is one of the entries or ends with a dot and one.
+func endsWith(name string, entries []string) bool {
+	return slices.ContainsFunc(entries, func(e string) bool { return name == e || strings.HasSuffix(name, "."+e) })
+}
+
+// excludes tells whether exclude_modules names a module.
+func (c *Config) excludes(name string) (bool, error) {
+	if c.ExcludeRegexp {
+		return matches(`\A(?:`+c.Exclude[0]+`)\z`, name)
+	}
+	return endsWith(name, c.Exclude), nil
+}
+
+// Saves tells whether modules_to_save names the module, or one around it.
+func (c *Config) Saves(name string) (bool, error) {
+	for _, e := range savedExps(c.ModulesToSave) {
+		if ok, err := matches(e, name); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// inLayers tells whether layers_to_transform has the layer of a module.
+func (c *Config) inLayers(name string) (bool, error) {
+	if len(c.Layers) == 0 {
+		return true, nil
+	}
+	for _, e := range layerExps(c.LayersPattern) {
+		re, err := compile(e)
+		if err != nil {
+			return false, fmt.Errorf("pattern %q: %w", e, err)
+		}
+		m, err := re.FindStringMatch(name)
+		if err != nil {
+			return false, fmt.Errorf("pattern %q on %s: %w", e, name, err)
+		}
+		if m != nil {
+			n, err := strconv.Atoi(m.GroupByName("idx").String())
+			return err == nil && slices.Contains(c.Layers, n), nil
+		}
+	}
+	return false, nil
+}
+
+// unusedPattern is a key of rank_pattern or alpha_pattern that matches none of
+// the modules, with the name of the setting.
+func (c *Config) unusedPattern(modules []string) (key, pattern string, err error) {
+	for _, x := range []struct {
+		key      string
+		patterns []string
+	}{{"rank_pattern", c.rankOrder}, {"alpha_pattern", c.alphaOrder}} {
+		for _, p := range x.patterns {
+			used := false
+			for _, m := range modules {
+				if used, err = matches(suffixOf(p), m); err != nil {
+					return "", "", err
+				} else if used {
+					break
+				}
+			}
+			if !used {
+				return x.key, p, nil
+			}
+		}
+	}
+	return "", "", nil
 }

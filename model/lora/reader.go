@@ -3,11 +3,7 @@ package lora
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
-	"strings"
-
-	"agar/model/safetensors"
 )
 
 // Reader is an adapter directory whose modules are loaded one at a time, for
@@ -17,55 +13,61 @@ type Reader struct {
 	Config    Config
 	Warnings  []string
 
-	f     *safetensors.File
-	pairs map[string]pair
-	names []string
+	f        source
+	modules  map[string]factors
+	saved    []savedKey
+	names    []string
+	steering *Module // of a steering vector
 }
 
-// Open checks the configuration and the tensor names of the adapter in dir. The
-// caller must Close it.
+// Open checks the configuration and the tensor names of the adapter in dir, or of
+// the steering vector there. The caller must Close it.
 func Open(dir string) (*Reader, error) {
+	if file, ok := steeringOf(dir); ok {
+		return openSteering(dir, file)
+	}
 	c, warnings, err := readConfig(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := hasWeights(dir); err != nil {
+	r := &Reader{Dir: dir, Config: c, Warnings: warnings}
+	if r.f, r.File, err = openWeights(dir); err != nil {
 		return nil, err
 	}
-	r := &Reader{Dir: dir, File: filepath.Join(dir, WeightsFile), Config: c, Warnings: warnings}
-	if r.f, err = safetensors.Open(r.File); err != nil {
-		return nil, fmt.Errorf("lora: %w", err)
+	x, err := gather(r.f.Names())
+	if err == nil {
+		err = x.check(&c)
 	}
-	if r.pairs, err = pairUp(r.f.Names()); err != nil {
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lora: %s: %w", r.File, err), r.f.Close())
 	}
-	for n := range r.pairs {
-		r.names = append(r.names, n)
-	}
-	slices.SortFunc(r.names, byLayer)
+	r.modules, r.saved, r.names = x.modules, x.saved, x.names()
 	return r, nil
-}
-
-// byLayer orders module names by decoder block, then name.
-func byLayer(a, b string) int {
-	la, _ := place(a)
-	lb, _ := place(b)
-	if la != lb {
-		return la - lb
-	}
-	return strings.Compare(a, b)
 }
 
 // Names lists the modules by layer, then name. The slice belongs to the caller.
 func (r *Reader) Names() []string { return slices.Clone(r.names) }
 
+// SavedNames lists the parameters that were trained in full beside the modules,
+// in no particular order. The slice is new.
+func (r *Reader) SavedNames() []string {
+	var out []string
+	for _, k := range r.saved {
+		out = append(out, k.module+"."+k.param)
+	}
+	return out
+}
+
 // Module loads one module.
 func (r *Reader) Module(name string) (Module, error) {
-	p, ok := r.pairs[name]
+	if r.steering != nil && name == r.steering.Name {
+		return *r.steering, nil
+	}
+	t, ok := r.modules[name]
 	if !ok {
 		return Module{}, fmt.Errorf("lora: %s: no module %s among %d", r.File, name, len(r.names))
 	}
-	m, err := loadModule(r.f, &r.Config, name, p)
+	m, err := loadModule(r.f, &r.Config, name, t)
 	if err != nil {
 		return Module{}, fmt.Errorf("lora: %s: %w", r.File, err)
 	}

@@ -14,9 +14,13 @@ import (
 var harmless = map[string]bool{
 	"r": true, "lora_alpha": true, "use_rslora": true, "rank_pattern": true, "alpha_pattern": true,
 	"target_modules": true, "exclude_modules": true, "layers_to_transform": true, "layers_pattern": true,
+	"use_dora": true, "lora_bias": true, "modules_to_save": true, "ensure_weight_tying": true,
 	"base_model_name_or_path": true, "revision": true, "task_type": true, "auto_mapping": true,
-	"inference_mode": true, "peft_version": true, "lora_dropout": true,
-	"megatron_core": true, "qalora_group_size": true, "ensure_weight_tying": true,
+	"inference_mode": true, "peft_version": true, "lora_dropout": true, "merge_weights": true,
+	"megatron_core": true, "qalora_group_size": true, "runtime_config": true,
+	// B is [out, r] and A is [r, in] whichever way the base stores W; DoRA's norm
+	// runs over the inputs of a neuron either way
+	"fan_in_fan_out": true,
 	// settings of initialisations and of a backward pass; init_lora_weights says whether they were used
 	"loftq_config": true, "eva_config": true, "corda_config": true, "lora_ga_config": true, "velora_config": true,
 }
@@ -24,14 +28,13 @@ var harmless = map[string]bool{
 // altering lists the keys that change the forward pass when they hold anything
 // but nothing, with the words that explain it.
 var altering = map[string]string{
-	"use_dora":                "DoRA (weight-decomposed LoRA) is not supported",
-	"modules_to_save":         "modules trained in full beside the adapter are not supported",
-	"lora_bias":               "a bias on lora_B is not supported",
-	"fan_in_fan_out":          "transposed base weights (Conv1D) are not supported",
+	"enable_lora":             "LoRA on a part of a fused layer is not supported",
 	"layer_replication":       "replicated layers are not supported",
 	"trainable_token_indices": "trained token embeddings are not supported",
 	"target_parameters":       "LoRA on bare parameters is not supported",
 	"alora_invocation_tokens": "activated LoRA is not supported",
+	"alora_invocation_string": "activated LoRA is not supported",
+	"invocation_string":       "activated LoRA is not supported",
 	"megatron_config":         "Megatron parallel layers are not supported",
 	"monteclora_config":       "MonteCLoRA is not supported",
 	"use_qalora":              "QALoRA is not supported",
@@ -41,9 +44,16 @@ var altering = map[string]string{
 }
 
 // inits lists the values of init_lora_weights that leave the base weights as
-// they are; the others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA, …) subtract the
-// initial adapter from them, so that the adapter alone is not the fine-tune.
-var inits = []string{"true", "false", "null", `"gaussian"`, `"orthogonal"`, `"eva"`}
+// they are. MiCA and EVA choose where A or B starts, nothing more.
+var inits = []string{"true", "false", "null", `"gaussian"`, `"orthogonal"`, `"eva"`, `"mica"`}
+
+// methods explains values of peft_type that are not LORA.
+var methods = map[string]string{
+	"ADALORA": "its ranks are pruned by a third factor E", "IA3": "it scales activations", "VERA": "its factors are random and shared",
+	"LOHA": "its ΔW is a Hadamard product", "LOKR": "its ΔW is a Kronecker product", "OFT": "it rotates weights", "BOFT": "it rotates weights",
+	"XLORA": "it mixes adapters by a router", "TRAINABLE_TOKENS": "it trains token embeddings",
+	"PROMPT_TUNING": "it prepends trained tokens", "P_TUNING": "it prepends trained tokens", "PREFIX_TUNING": "it prepends trained keys and values",
+}
 
 // refuse checks every key of an adapter_config.json against what this engine
 // computes. Unknown keys that are empty are let through with a warning.
@@ -76,16 +86,29 @@ func refuse(raw map[string]json.RawMessage) (warnings []string, err error) {
 func method(raw map[string]json.RawMessage) error {
 	var peft string
 	if err := json.Unmarshal(raw["peft_type"], &peft); err != nil || peft != "LORA" {
-		return fmt.Errorf("key %q: found %s, expected \"LORA\"", "peft_type", orAbsent(raw["peft_type"]))
+		why := ""
+		if w, ok := methods[peft]; ok {
+			why = ": " + peft + " is not supported, " + w
+		}
+		return fmt.Errorf("key %q: found %s, expected \"LORA\"%s", "peft_type", orAbsent(raw["peft_type"]), why)
 	}
-	if b := strings.TrimSpace(string(raw["bias"])); b != "" && b != `"none"` && b != "null" {
-		return fmt.Errorf("key %q: found %s, expected \"none\": trained biases are not supported", "bias", brief(raw["bias"]))
+	v := strings.TrimSpace(string(raw["init_lora_weights"]))
+	if v == "" || slices.Contains(inits, v) {
+		return nil
 	}
-	if v := strings.TrimSpace(string(raw["init_lora_weights"])); v != "" && !slices.Contains(inits, v) {
-		return fmt.Errorf("key %q: found %s, expected one of %s: this initialisation can change the base weights, convert the adapter with PEFT's path_initial_model_for_weight_conversion",
-			"init_lora_weights", brief(raw["init_lora_weights"]), strings.Join(inits, ", "))
+	return fmt.Errorf("key %q: found %s, expected one of %s: %s", "init_lora_weights", brief(raw["init_lora_weights"]), strings.Join(inits, ", "), conversion(v))
+}
+
+// conversion says what to do about an initialisation that took the first adapter
+// out of the base weights, so that the adapter on the published base is not the
+// fine-tune.
+func conversion(init string) string {
+	const residual = "if MODEL is the changed base itself, as saved with the adapter, set the key to true"
+	if strings.Contains(init, "loftq") {
+		return "this initialisation replaced the base weights by quantised ones, which PEFT cannot undo; " + residual
 	}
-	return nil
+	return "this initialisation changed the base weights; convert the adapter with PEFT: save the untrained adapter to INIT, " +
+		"after training call model.save_pretrained(OUT, path_initial_model_for_weight_conversion=INIT); " + residual
 }
 
 // empty tells whether a JSON value is null, false, "", [] or {}.

@@ -78,7 +78,10 @@ func (s *Series) scan(dir string) error {
 }
 
 func (s *Series) add(step int, dir string) error {
-	err := hasWeights(dir)
+	_, err := weightsOf(dir)
+	if _, ok := steeringOf(dir); ok {
+		err = nil
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("%s holds no %s and was left out", dir, WeightsFile))
 		return nil

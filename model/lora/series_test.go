@@ -60,14 +60,20 @@ func TestSeriesRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(pickle, "checkpoint-5", "adapter_model.bin"), nil, 0o644); err != nil {
-		t.Fatal(err)
+	for name, data := range map[string]string{"adapter_model.bin": "", "adapter_config.json": `{"peft_type":"LORA"}`} {
+		if err := os.WriteFile(filepath.Join(pickle, "checkpoint-5", name), []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for dir, want := range map[string]string{
-		empty: "checkpoint-N", lone: "one adapter", twice: "step 5 is there twice", pickle: "pickle", cut: "left out",
+		empty: "checkpoint-N", lone: "one adapter", twice: "step 5 is there twice", pickle: "torchfile", cut: "left out",
 		filepath.Join(empty, "absent"): "no such file",
 	} {
-		if _, err := lora.OpenSeries(dir); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := lora.OpenSeries(dir)
+		if dir == pickle && err == nil { // the file is looked into when it is loaded
+			_, err = lora.Load(filepath.Join(pickle, "checkpoint-5"))
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
 	}
