@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -75,7 +74,7 @@ func (r *modelRunner) suffix() string {
 			return '_'
 		}
 		return c
-	}, filepath.Base(filepath.Clean(r.a.LoRA().Dir)))
+	}, r.a.Name())
 	return "@" + name + "-base"
 }
 

@@ -2,139 +2,145 @@ package model
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"agar/model/lora"
-	"agar/model/tensor"
 )
 
-// Adapter is a LoRA attached to a model: nothing is merged, a call that names it
-// computes y = Wx + λ·s·B(Ax) in the modules it has. It is safe for concurrent
-// use and may outlive the files it came from.
+// Adapter is what a fine-tune changes, attached to a model: nothing is merged, a
+// call that names it computes with it in the modules it has. It is safe for
+// concurrent use and may outlive the files it came from.
+//
+// The dial λ moves everything that was trained from the base (λ = 0, bit for bit)
+// to the fine-tune (λ = 1) and beyond:
+//
+//	LoRA             W·x + λ·s·(B·A·x + b)
+//	DoRA             m(λ)/‖W + λ·s·BA‖ ⊙ (W + λ·s·BA)·x,   m(λ) = ‖W‖ + λ·(m − ‖W‖)
+//	saved in full    W + λ·(W' − W), biases and norms alike
+//	steering vector  W·x + λ·α·v
+//
+// PEFT's set_scale moves s alone; for LoRA with nothing saved in full it is the
+// same dial.
 type Adapter struct {
-	m        *Model
-	lora     *lora.Adapter
-	mods     [][nProjs]*attached // by layer
-	warnings []string
-	first    int // first block with an adapted module
+	m                         *Model
+	parts                     []Part
+	blocks                    []blockChanges // by layer
+	embed, positions, unembed *changes       // nil where nothing changes
+	final                     []vectorChange // of the norm behind the last block
+	warnings                  []string
+	first                     int // first block that is changed, −1 when its input is, Layers when only what follows the blocks is
 }
 
-// attached is the factors of one module, ready to multiply.
-type attached struct {
-	r, in, out int
-	scale      float64
-	a          []float32 // [r, in]
-	bt         []float32 // [r, out], for ranks below blockRank
-	wa, wb     *tensor.Weight
+// Part is one adapter of an Adapter that sums several, with the dial that
+// multiplies a call's.
+type Part struct {
+	LoRA *lora.Adapter
+	Dial float64
 }
 
-// blockRank is the rank from which the factors go through the blocked product.
-const blockRank = 8
+// blockChanges is what changes in one block.
+type blockChanges struct {
+	projs   [nProjs]*changes
+	vectors []vectorChange
+}
 
-func attach(x *lora.Module) *attached {
-	t := &attached{r: x.R, in: x.In, out: x.Out, scale: x.Scale, a: x.A}
-	if x.R >= blockRank {
-		t.wa, t.wb = tensor.WeightF32(x.R, x.In, x.A), tensor.WeightF32(x.Out, x.R, x.B)
-		return t
+// Dialled is an adapter with a dial of its own.
+type Dialled struct {
+	Adapter *Adapter
+	Dial    float64
+}
+
+// Combine sums adapters of one model: each adds what it changes of the base alone,
+// at its own dial, which the dial of a call multiplies. hook_a of a module that
+// several adapt has the values of each side by side, in order. The error wraps
+// ErrAdapter when there are none, or of two models.
+func Combine(parts ...Dialled) (*Adapter, error) {
+	if len(parts) == 0 {
+		return nil, fmt.Errorf("model: %w: found no adapters to combine", ErrAdapter)
 	}
-	t.bt = make([]float32, x.R*x.Out)
-	for o := range x.Out {
-		for j := range x.R {
-			t.bt[j*x.Out+o] = x.B[o*x.R+j]
+	m := parts[0].Adapter.m
+	out := &Adapter{m: m, blocks: make([]blockChanges, m.Spec.Layers), first: m.Spec.Layers}
+	for _, p := range parts {
+		if p.Adapter.m != m {
+			return nil, fmt.Errorf("model: %w: %s and %s were attached to two models", ErrAdapter, parts[0].Adapter.Name(), p.Adapter.Name())
 		}
+		out.add(p.Adapter, p.Dial)
 	}
-	return t
+	return out, nil
 }
 
-// inner is dst [n, r] = A·x for x [n, in].
-func (t *attached) inner(dst, x []float32, n int) {
-	if t.wa != nil {
-		tensor.Linear(dst, x, n, t.wa)
-		return
+// add adds what b changes at a dial.
+func (a *Adapter) add(b *Adapter, dial float64) {
+	for _, p := range b.parts {
+		a.parts = append(a.parts, Part{p.LoRA, p.Dial * dial})
 	}
-	eachRows(n, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			for j := range t.r {
-				dst[i*t.r+j] = tensor.Dot(x[i*t.in:(i+1)*t.in], t.a[j*t.in:(j+1)*t.in])
-			}
+	for l := range b.blocks {
+		for p, c := range b.blocks[l].projs {
+			a.blocks[l].projs[p] = a.blocks[l].projs[p].plus(c, dial)
 		}
-	})
-}
-
-// outer is dst [n, out] = s·(B·a) for a [n, r].
-func (t *attached) outer(dst, a []float32, n int, s float32) {
-	if t.wb != nil {
-		tensor.Linear(dst, a, n, t.wb)
+		a.blocks[l].vectors = plusVectors(a.blocks[l].vectors, b.blocks[l].vectors, dial)
 	}
-	eachRows(n, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			row := dst[i*t.out : (i+1)*t.out]
-			if t.wb == nil {
-				clear(row)
-				for j := range t.r {
-					tensor.Axpy(row, a[i*t.r+j], t.bt[j*t.out:(j+1)*t.out])
-				}
-			}
-			tensor.Scale(row, s)
-		}
-	})
+	a.embed, a.positions, a.unembed = a.embed.plus(b.embed, dial), a.positions.plus(b.positions, dial), a.unembed.plus(b.unembed, dial)
+	a.final = plusVectors(a.final, b.final, dial)
+	a.first = min(a.first, b.first)
+	a.warnings = append(a.warnings, b.warnings...)
 }
 
-// at is the module on a projection, nil when there is none (a may be nil).
-func (a *Adapter) at(layer int, p proj) *attached {
+// plus is what c and b at a dial change together; either may be nil.
+func (c *changes) plus(b *changes, dial float64) *changes {
+	if b == nil {
+		return c
+	}
+	if c == nil {
+		c = &changes{out: b.out}
+	}
+	for _, t := range b.low {
+		c.low = append(c.low, t.dialled(dial))
+		c.r += t.columns()
+	}
+	for _, f := range b.full {
+		c.full = append(c.full, fullWeight{f.dial * dial, f.w})
+	}
+	return c
+}
+
+// plusVectors appends vs at a dial.
+func plusVectors(to, vs []vectorChange, dial float64) []vectorChange {
+	for _, v := range vs {
+		to = append(to, vectorChange{v.id, v.dial * dial, v.v})
+	}
+	return to
+}
+
+// at is what changes of a projection, nil when nothing does (a may be nil).
+func (a *Adapter) at(layer int, p proj) *changes {
 	if a == nil {
 		return nil
 	}
-	return a.mods[layer][p]
+	return a.blocks[layer].projs[p]
 }
 
-// LoRA is the adapter as loaded.
-func (a *Adapter) LoRA() *lora.Adapter { return a.lora }
+// LoRA is the adapter as loaded, the first of several.
+func (a *Adapter) LoRA() *lora.Adapter { return a.parts[0].LoRA }
+
+// Parts are the adapters that a sums, one or more. The slice belongs to the caller.
+func (a *Adapter) Parts() []Part { return slices.Clone(a.parts) }
+
+// Name is the name of the adapter's directory, of several joined by +.
+func (a *Adapter) Name() string {
+	var names []string
+	for _, p := range a.parts {
+		names = append(names, filepath.Base(filepath.Clean(p.LoRA.Dir)))
+	}
+	return strings.Join(names, "+")
+}
 
 // Warnings says what is suspicious about the adapter on this model, a sentence
 // each. The slice must not be changed.
 func (a *Adapter) Warnings() []string { return a.warnings }
 
-// FirstLayer is the first block with an adapted module.
-func (a *Adapter) FirstLayer() int { return a.first }
-
-// FirstHook is the first hook outside the adapter's own that it can change: of a
-// down_proj adapter on block L, blocks.L.hook_mlp_out.
-func (a *Adapter) FirstHook() string {
-	for h := hookAt(a.first, 0); h < a.m.Spec.finalHook(); h++ {
-		if _, _, own := h.adapts(); !own && a.m.Spec.exists(h) && a.changes(h) {
-			return a.m.hookName(h)
-		}
-	}
-	return finalName
-}
-
-// changes tells whether the adapter can change what hook h reads.
-func (a *Adapter) changes(h hookID) bool {
-	switch l := h.layer(); {
-	case l < a.first:
-		return false
-	case l > a.first:
-		return true
-	}
-	var adapted projs
-	for p, t := range a.mods[a.first] {
-		if t != nil {
-			adapted |= setOf(proj(p))
-		}
-	}
-	return adapted&a.m.Spec.by(h.point()) != 0
-}
-
-// Reaches tells whether adapter a can change what a hook reads. The error wraps
-// ErrUnreached and names the first hook that it can change. An adapter's own
-// lora.hook_a is reached only from modules before it, its hook_delta always.
-func (m *Model) Reaches(a *Adapter, hook string) error {
-	h, err := m.hook(hook, a)
-	if err != nil {
-		return err
-	}
-	if h >= 0 && a.changes(h) {
-		return nil
-	}
-	return fmt.Errorf("model: %w: the adapter in %s cannot change %q, the first hook that it can is %q", ErrUnreached, a.lora.Dir, hook, a.FirstHook())
-}
+// FirstLayer is the first block that differs from the base, the number of blocks
+// when only what follows them does. Blocks before it compute the same.
+func (a *Adapter) FirstLayer() int { return max(a.first, 0) }

@@ -28,7 +28,7 @@ func TestAttachRefuses(t *testing.T) {
 			l.Modules[0].Layer, l.Modules[0].Name = 3, "model.layers.3.mlp.down_proj"
 		}, []string{"model.layers.3.mlp.down_proj", "3 layers"}},
 		{"no such module", func(l *lora.Adapter) { l.Modules[0].Name = "model.layers.0.mlp.fc1" }, []string{"model.layers.0.mlp.fc1"}},
-		{"another prefix", func(l *lora.Adapter) { l.Modules[0].Name = "language_model." + l.Modules[0].Name }, []string{"language_model"}},
+		{"another prefix", func(l *lora.Adapter) { l.Modules[0].Name = "vision_model." + l.Modules[0].Name }, []string{"vision_model"}},
 		{"another width", func(l *lora.Adapter) { l.Modules[0].In = 47 }, []string{l0(load()), "47"}},
 		{"nothing", func(l *lora.Adapter) { l.Modules = nil }, []string{"no modules"}},
 		{"zero", func(l *lora.Adapter) {

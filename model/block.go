@@ -214,39 +214,3 @@ func addRows(y, x []float32, n int) {
 	d := len(y) / n
 	eachRows(n, func(lo, hi int) { tensor.Add(y[lo*d:hi*d], x[lo*d:hi*d]) })
 }
-
-// project is y [n, out] = Wx + bias, and the adapter's part when it has one
-// there, for rows i … i+n of the group.
-func (b *blockRun) project(p proj, y, x []float32, i, n int) {
-	tensor.Linear(y, x, n, b.w.projs[p])
-	if bias := b.w.biases[p]; bias != nil {
-		d := len(bias)
-		eachRows(n, func(lo, hi int) {
-			for r := lo; r < hi; r++ {
-				tensor.Add(y[r*d:(r+1)*d], bias)
-			}
-		})
-	}
-	if t := b.r.Adapter.at(b.l, p); t != nil {
-		b.adapt(t, p, y, x, i, n)
-	}
-}
-
-// adapt is y += λ·s·B(Ax). At λ = 0 nothing is added, so that y keeps the bits
-// of the base, unless an edit put something there.
-func (b *blockRun) adapt(t *attached, p proj, y, x []float32, i, n int) {
-	at := loraPoints[p]
-	read, changed := b.taps[hookAt(b.l, at.a)], b.taps[hookAt(b.l, at.delta)]
-	if b.r.Lambda == 0 && read == nil && changed == nil {
-		return
-	}
-	inner := buf(&b.ws.inner, n*t.r)
-	t.inner(inner, x, n)
-	b.hook(at.a, inner, i, n)
-	delta := buf(&b.ws.delta, n*t.out)
-	t.outer(delta, inner, n, float32(float64(b.r.Lambda)*t.scale))
-	b.hook(at.delta, delta, i, n)
-	if b.r.Lambda != 0 || changed != nil && len(changed.edits) > 0 {
-		addRows(y, delta, n)
-	}
-}

@@ -83,7 +83,7 @@ func (f *forward) group(lo, hi int) error {
 		if err := f.m.finite(l); err != nil {
 			return err
 		}
-		b := blockRun{forward: f, l: l, w: &f.m.w.blocks[l], x: x, lo: lo, hi: hi, row0: row0, n: n}
+		b := blockRun{forward: f, l: l, w: f.block(l), x: x, lo: lo, hi: hi, row0: row0, n: n}
 		if l == f.to-1 {
 			b.last = f.last
 		} else {
@@ -94,7 +94,7 @@ func (f *forward) group(lo, hi int) error {
 	if f.resid {
 		copy(f.res.Resid[row0*f.m.Spec.DModel:], x)
 	}
-	if f.wantsLogits() || f.taps[f.m.Spec.finalHook()] != nil {
+	if f.wantsLogits() || f.tappedBehind() {
 		return f.logits(x, lo, hi)
 	}
 	return nil
@@ -110,16 +110,18 @@ func (f *forward) enter(x []float32, row0, n int) error {
 	if err := f.m.finite(-1); err != nil {
 		return err
 	}
-	scale := float32(f.m.Spec.EmbedScale)
-	eachRows(n, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			s := f.rows.Seq[row0+i]
-			f.m.w.embed.Row(x[i*d:(i+1)*d], int(f.r.Seqs[s][row0+i-f.first[s]]))
-			if scale != 1 {
-				tensor.Scale(x[i*d:(i+1)*d], scale)
-			}
+	var c *changes
+	if f.r.Adapter != nil {
+		c = f.r.Adapter.embed
+	}
+	w := f.m.w.embed
+	if c != nil {
+		if v := c.instead(f.lambda()); v != nil {
+			w, c = v, nil
 		}
-	})
+	}
+	lookup(x, w, f.tokens(row0, n))
+	f.embedded(x, c, row0, n)
 	f.fire(embedHook, x, row0, n)
 	if f.m.Spec.LearnedPositions {
 		f.addPositions(x, row0, n)
@@ -130,12 +132,11 @@ func (f *forward) enter(x []float32, row0, n int) error {
 // addPositions adds the vectors of their positions to x [n, DModel].
 func (f *forward) addPositions(x []float32, row0, n int) {
 	d := f.m.Spec.DModel
-	pos := buf(&f.ws.out, n*d)
-	eachRows(n, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			f.m.w.positions.Row(pos[i*d:(i+1)*d], int(f.rows.Pos[row0+i]))
-		}
-	})
+	pos, at := buf(&f.ws.out, n*d), f.rows.Pos[row0:row0+n]
+	lookup(pos, f.m.w.positions, at)
+	if f.r.Adapter != nil && f.r.Adapter.positions != nil {
+		f.blend(pos, f.r.Adapter.positions, n, func(dst []float32, w *tensor.Weight) { lookup(dst, w, at) })
+	}
 	f.fire(posEmbedHook, pos, row0, n)
 	addRows(x, pos, n)
 }
@@ -167,10 +168,12 @@ func (f *forward) logits(x []float32, lo, hi int) error {
 		return err
 	}
 	d, row0, n := f.m.Spec.DModel, f.first[lo], f.first[hi]-f.first[lo]
-	vocab := f.m.Spec.Vocab
-	normed := f.taps[f.m.Spec.finalHook()] != nil
-	if normed {
-		f.normalise(x, x, &f.m.w.norm, f.m.Spec.finalHook(), row0, n)
+	vocab, e := f.m.Spec.Vocab, f.ending()
+	if e.normed = f.taps[f.m.Spec.finalHook()] != nil; e.normed {
+		f.normalise(x, x, &e.norm, f.m.Spec.finalHook(), row0, n)
+	}
+	if f.taps[unembedHooks(&f.m.Spec).a] != nil || f.taps[unembedHooks(&f.m.Spec).delta] != nil {
+		return f.tappedLogits(x, lo, hi, e)
 	}
 	switch f.r.Logits {
 	case LastLogits:
@@ -179,24 +182,45 @@ func (f *forward) logits(x []float32, lo, hi int) error {
 			at := f.first[s+1] - 1 - row0
 			copy(last[(s-lo)*d:], x[at*d:(at+1)*d])
 		}
-		f.m.unembed(f.res.Logits[lo*vocab:hi*vocab], last, hi-lo, normed, f.ws)
+		f.unembed(f.res.Logits[lo*vocab:hi*vocab], last, row0, hi-lo, e)
 	case AllLogits:
-		f.m.unembed(f.res.Logits[row0*vocab:(row0+n)*vocab], x, n, normed, f.ws)
+		f.unembed(f.res.Logits[row0*vocab:(row0+n)*vocab], x, row0, n, e)
 	}
 	if f.r.OnLogits == nil {
 		return nil
 	}
-	return f.stream(x, row0, n, normed)
+	return f.stream(x, row0, n, e, f.r.OnLogits)
 }
 
-// stream hands logits to OnLogits some rows at a time.
-func (f *forward) stream(x []float32, row0, n int, normed bool) error {
+// tappedLogits computes all logits of sequences [lo, hi), so that the hooks of
+// factors on the unembedding see every row, and keeps those that were asked for.
+func (f *forward) tappedLogits(x []float32, lo, hi int, e ending) error {
+	vocab, at := f.m.Spec.Vocab, f.first[lo]
+	return f.stream(x, at, f.first[hi]-at, e, func(y []float32, rows Rows) error {
+		for i, s := range rows.Seq {
+			switch row := y[i*vocab : (i+1)*vocab]; {
+			case f.r.Logits == AllLogits:
+				copy(f.res.Logits[(at+i)*vocab:], row)
+			case f.r.Logits == LastLogits && at+i == f.first[s+1]-1:
+				copy(f.res.Logits[int(s)*vocab:], row)
+			}
+		}
+		at += len(rows.Seq)
+		if f.r.OnLogits == nil {
+			return nil
+		}
+		return f.r.OnLogits(y, rows)
+	})
+}
+
+// stream hands logits on some rows at a time.
+func (f *forward) stream(x []float32, row0, n int, e ending, to func([]float32, Rows) error) error {
 	d, vocab := f.m.Spec.DModel, f.m.Spec.Vocab
 	for i := 0; i < n; i += logitRows {
 		k := min(logitRows, n-i)
 		y := buf(&f.ws.logits, k*vocab)
-		f.m.unembed(y, x[i*d:(i+k)*d], k, normed, f.ws)
-		if err := f.r.OnLogits(y, f.rows.part(row0+i, k)); err != nil {
+		f.unembed(y, x[i*d:(i+k)*d], row0+i, k, e)
+		if err := to(y, f.rows.part(row0+i, k)); err != nil {
 			return err
 		}
 	}
@@ -204,19 +228,26 @@ func (f *forward) stream(x []float32, row0, n int, normed bool) error {
 }
 
 // unembed is y [n, Vocab] = W_U·norm(x) for x [n, DModel], which stays as it is,
-// capped where the model caps logits. normed says that x went through the norm.
-func (m *Model) unembed(y, x []float32, n int, normed bool, ws *workspace) {
-	d, vocab := m.Spec.DModel, m.Spec.Vocab
-	for i := 0; i < n; i += groupRows {
-		k := min(groupRows, n-i)
-		h := x[i*d : (i+k)*d]
-		if !normed {
-			h = buf(&ws.norm, k*d)
-			m.Spec.norm(h, x[i*d:(i+k)*d], &m.w.norm, k)
-		}
-		tensor.Linear(y[i*vocab:(i+k)*vocab], h, k, m.w.unembed)
+// capped where the model caps logits. Its rows are row0 … of the call where hooks
+// are tapped.
+func (f *forward) unembed(y, x []float32, row0, n int, e ending) {
+	d, vocab, step := f.m.Spec.DModel, f.m.Spec.Vocab, groupRows
+	if e.unembed != nil {
+		step = logitRows
 	}
-	if c := float32(m.Spec.LogitSoftcap); c > 0 {
+	for i := 0; i < n; i += step {
+		k := min(step, n-i)
+		h := x[i*d : (i+k)*d]
+		if !e.normed {
+			h = buf(&f.ws.norm, k*d)
+			f.m.Spec.norm(h, x[i*d:(i+k)*d], &e.norm, k)
+		}
+		part := y[i*vocab : (i+k)*vocab]
+		if delta := f.linear(part, h, f.m.w.unembed, e.unembed, unembedHooks(&f.m.Spec), row0+i, k); delta != nil {
+			addRows(part, delta, k)
+		}
+	}
+	if c := float32(f.m.Spec.LogitSoftcap); c > 0 {
 		eachPiece(y[:n*vocab], func(y []float32) { tensor.Softcap(y, c) })
 	}
 }
@@ -227,7 +258,7 @@ func eachPiece(x []float32, f func(x []float32)) {
 	tensor.Parallel((len(x)+piece-1)/piece, func(i int) { f(x[i*piece : min((i+1)*piece, len(x))]) })
 }
 
-// Unembed gives the logits [n, Vocab] of residuals [n, DModel] that leave the
+// Unembed gives the base's logits [n, Vocab] of residuals [n, DModel] that leave the
 // last block: final norm, then the unembedding. It panics with the error of Check
 // when one of these weights is not finite.
 func (m *Model) Unembed(resid []float32, n int) []float32 {
@@ -235,7 +266,8 @@ func (m *Model) Unembed(resid []float32, n int) []float32 {
 	ws := m.spaces.Get().(*workspace)
 	defer m.spaces.Put(ws)
 	y := make([]float32, n*m.Spec.Vocab)
-	m.unembed(y, resid, n, false, ws)
+	f := forward{m: m, r: &Request{}, ws: ws}
+	f.unembed(y, resid, 0, n, f.ending())
 	return y
 }
 

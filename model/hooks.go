@@ -135,6 +135,8 @@ var loraPoints = [nProjs]struct{ a, delta point }{
 type hookID int
 
 const (
+	embedA       hookID = -4 // of factors on the embedding
+	embedDelta   hookID = -3
 	embedHook    hookID = -2
 	posEmbedHook hookID = -1
 	embedName           = "hook_embed"
@@ -146,6 +148,30 @@ func hookAt(layer int, p point) hookID { return hookID(layer*int(nPoints) + int(
 
 // finalHook is ln_final.hook_normalized.
 func (s *Spec) finalHook() hookID { return hookAt(s.Layers, 0) }
+
+// unembedHooks are the hooks of factors on the unembedding.
+func unembedHooks(s *Spec) ownHooks { return ownHooks{s.finalHook() + 1, s.finalHook() + 2} }
+
+// endName is the name of a hook outside the blocks, "" of others.
+func (s *Spec) endName(h hookID) string {
+	switch h {
+	case embedA:
+		return "embed." + hookA
+	case embedDelta:
+		return "embed." + hookDelta
+	case embedHook:
+		return embedName
+	case posEmbedHook:
+		return posEmbedName
+	case s.finalHook():
+		return finalName
+	case unembedHooks(s).a:
+		return "unembed." + hookA
+	case unembedHooks(s).delta:
+		return "unembed." + hookDelta
+	}
+	return ""
+}
 
 func (h hookID) layer() int {
 	if h < 0 {
@@ -176,13 +202,8 @@ func (h hookID) adapts() (p proj, isA, ok bool) {
 
 // hookName is the name of a hook.
 func (m *Model) hookName(h hookID) string {
-	switch h {
-	case embedHook:
-		return embedName
-	case posEmbedHook:
-		return posEmbedName
-	case m.Spec.finalHook():
-		return finalName
+	if name := m.Spec.endName(h); name != "" {
+		return name
 	}
 	return "blocks." + strconv.Itoa(h.layer()) + "." + m.pointName(h)
 }
@@ -192,10 +213,7 @@ func (m *Model) hookName(h hookID) string {
 func (m *Model) pointName(h hookID) string {
 	name := sites[h.point()].name
 	if p, _, ok := h.adapts(); ok {
-		if md := moduleOf(m.fam.hf.modules, p); md != nil {
-			return md.path + "." + name
-		}
-		return projPath[p] + "." + name
+		return m.projName(p) + "." + name
 	}
 	if m.Spec.Placement == PostNorm {
 		name = strings.Replace(name, "_post.hook_normalized", ".hook_normalized", 1)
@@ -203,10 +221,23 @@ func (m *Model) pointName(h hookID) string {
 	return name
 }
 
+// projName is the path of a projection's module inside a block; a part of a fused
+// module has its own name behind: self_attn.qkv_proj.q.
+func (m *Model) projName(p proj) string {
+	md := moduleOf(m.fam.hf.modules, p)
+	switch {
+	case md == nil:
+		return projPath[p]
+	case len(md.parts) == 1:
+		return md.path
+	}
+	return md.path + "." + [nProjs]string{"q", "k", "v", "o", "gate", "up", "down"}[p]
+}
+
 // exists tells whether the model has hook h, adapters' aside.
 func (s *Spec) exists(h hookID) bool {
 	switch {
-	case h == embedHook, h == s.finalHook():
+	case h < posEmbedHook, h >= s.finalHook():
 		return true
 	case h == posEmbedHook:
 		return s.LearnedPositions
@@ -231,15 +262,18 @@ func (s *Spec) exists(h hookID) bool {
 	return true
 }
 
+// ends are the hooks outside the blocks.
+func (s *Spec) ends() []hookID {
+	u := unembedHooks(s)
+	return []hookID{embedA, embedDelta, embedHook, posEmbedHook, s.finalHook(), u.a, u.delta}
+}
+
 // parseHook reads a hook name.
 func (m *Model) parseHook(name string) (hookID, bool) {
-	switch name {
-	case embedName:
-		return embedHook, true
-	case posEmbedName:
-		return posEmbedHook, m.Spec.LearnedPositions
-	case finalName:
-		return m.Spec.finalHook(), true
+	for _, h := range m.Spec.ends() {
+		if m.Spec.endName(h) == name {
+			return h, m.Spec.exists(h)
+		}
 	}
 	rest, ok := strings.CutPrefix(name, "blocks.")
 	number, rest, ok2 := strings.Cut(rest, ".")
@@ -264,7 +298,8 @@ func (m *Model) info(h hookID, a *Adapter) HookInfo {
 		return HookInfo{}
 	}
 	i.Name = m.hookName(h)
-	if h < 0 || h == s.finalHook() {
+	if h < 0 || h >= s.finalHook() {
+		i.Dim = a.endDim(h, s)
 		return i
 	}
 	switch h.point() {
@@ -283,22 +318,43 @@ func (m *Model) info(h hookID, a *Adapter) HookInfo {
 	if !ok {
 		return i
 	}
-	switch t := a.at(h.layer(), p); {
-	case t == nil:
-		i.Dim = 0
-	case isA:
-		i.Dim = t.r
-	default:
-		i.Dim = t.out
-	}
+	i.Dim = a.at(h.layer(), p).dim(isA)
 	return i
+}
+
+// endDim is the width of a hook outside the blocks; 0 of one that belongs to an
+// adapter that a does not have.
+func (a *Adapter) endDim(h hookID, s *Spec) int {
+	u := unembedHooks(s)
+	switch h {
+	case embedHook, posEmbedHook, s.finalHook():
+		return s.DModel
+	}
+	if a == nil {
+		return 0
+	}
+	if h == embedA || h == embedDelta {
+		return a.embed.dim(h == embedA)
+	}
+	return a.unembed.dim(h == u.a)
+}
+
+// dim is the width of hook_a or hook_delta of a layer's factors, 0 without any.
+func (c *changes) dim(isA bool) int {
+	switch {
+	case c == nil || len(c.low) == 0:
+		return 0
+	case isA:
+		return c.r
+	}
+	return c.out
 }
 
 // Hooks lists every hook in the order of computation, those of adapter a
 // included (nil: none).
 func (m *Model) Hooks(a *Adapter) []HookInfo {
 	var out []HookInfo
-	for h := embedHook; h <= m.Spec.finalHook(); h++ {
+	for h := embedA; h <= unembedHooks(&m.Spec).delta; h++ {
 		if i := m.info(h, a); i.Dim > 0 {
 			out = append(out, i)
 		}
@@ -328,7 +384,7 @@ func (m *Model) hook(name string, a *Adapter) (hookID, error) {
 	if a == nil {
 		return 0, fmt.Errorf("model: %w: %q belongs to an adapter and there is none", ErrUnreached, name)
 	}
-	return 0, fmt.Errorf("model: %w: %q: the adapter in %s has no module there, nearest is %q", ErrUnreached, name, a.lora.Dir, m.nearestHook(name, a))
+	return 0, fmt.Errorf("model: %w: %q: the adapter %s has no module there, nearest is %q", ErrUnreached, name, a.Name(), m.nearestHook(name, a))
 }
 
 // nearestHook is the existing hook with the smallest edit distance to name.

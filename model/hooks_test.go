@@ -142,9 +142,9 @@ func TestReachesIsTrue(t *testing.T) {
 	for _, dir := range []string{"r1", "r4"} {
 		full := attachDir(t, m, filepath.Join("testdata", "tied", dir))
 		checkReaches(t, m, full)
-		for i := range full.lora.Modules { // and each module alone
-			alone := *full.lora
-			alone.Modules = alone.Modules[i : i+1]
+		for i := range full.LoRA().Modules { // and each module alone
+			alone := *full.LoRA()
+			alone.Modules, alone.Config.TargetModules = alone.Modules[i:i+1], nil
 			a, err := m.Attach(&alone, AttachOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -166,7 +166,7 @@ func checkReaches(t *testing.T, m *Model, a *Adapter) {
 		changed := !slices.Equal(one.Hooks[h], two.Hooks[h])
 		err := m.Reaches(a, h)
 		if changed != (err == nil) {
-			t.Errorf("first module %s: %s changed is %v, Reaches says %v", a.lora.Modules[0].Name, h, changed, err)
+			t.Errorf("first module %s: %s changed is %v, Reaches says %v", a.LoRA().Modules[0].Name, h, changed, err)
 		}
 		if err != nil && !strings.Contains(err.Error(), a.FirstHook()) {
 			t.Errorf("%v: does not name %s", err, a.FirstHook())

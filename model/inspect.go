@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"agar/model/lora"
 	"agar/model/tensor"
@@ -43,11 +44,13 @@ type Inspection struct {
 // without KL.
 type AdapterInspected struct {
 	Dir       string            `json:"dir"`
+	Kind      string            `json:"kind"` // LoRA, DoRA or steering vector
 	File      string            `json:"file"`
 	SHA256    string            `json:"sha256"`
 	BaseModel string            `json:"base_model"`
 	Match                       // which modules the model has
 	Modules   []ModuleInspected `json:"modules"` // the matched ones
+	Saved     []SavedInspected  `json:"saved"`   // parameters trained in full, those that the model has
 	FirstHook *string           `json:"first_hook"`
 	KL        *ProbeKL          `json:"kl"`
 	Warnings  []string          `json:"warnings"`
@@ -57,6 +60,7 @@ type AdapterInspected struct {
 // ModuleInspected measures one module of an adapter.
 type ModuleInspected struct {
 	Name      string  `json:"name"`
+	Kind      string  `json:"kind"` // linear, embedding or steering
 	R         int     `json:"r"`
 	Scale     float64 `json:"scale"`      // s
 	NormA     float64 `json:"norm_a"`     // ‖A‖_F
@@ -64,6 +68,19 @@ type ModuleInspected struct {
 	NormDelta float64 `json:"norm_delta"` // ‖sBA‖_F
 	NormW     float64 `json:"norm_w"`     // ‖W‖_F of the module it adapts
 	Ratio     float64 `json:"ratio"`      // ‖sBA‖_F / ‖W‖_F
+	NormBias  float64 `json:"norm_bias"`  // ‖s·b‖ of a bias on lora_B, 0 without
+	// Magnitude is the largest |m/‖W‖ − 1| of DoRA over the rows of W, null
+	// without.
+	Magnitude *float64 `json:"magnitude"`
+}
+
+// SavedInspected measures a parameter that was trained in full.
+type SavedInspected struct {
+	Name      string  `json:"name"`
+	Shape     []int   `json:"shape"`
+	NormDelta float64 `json:"norm_delta"` // ‖W' − W‖
+	NormW     float64 `json:"norm_w"`     // ‖W‖ of the base
+	Ratio     float64 `json:"ratio"`      // ‖W' − W‖ / ‖W‖
 }
 
 // ProbeKL is the mean KL divergence a token between the adapted model at λ = 1
@@ -145,43 +162,111 @@ func (w *weights) storedBytes() map[string]int64 {
 
 func (m *Model) inspectAdapter(ctx context.Context, l *lora.Adapter) (*AdapterInspected, error) {
 	r := &AdapterInspected{
-		Dir: l.Dir, File: l.File, SHA256: l.SHA256, BaseModel: l.Config.BaseModel,
-		Match: m.Match(l), Modules: []ModuleInspected{}, Warnings: append([]string{}, l.Warnings...),
-	}
-	for i := range l.Modules {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		x := &l.Modules[i]
-		if p, ok := m.projOf(x); ok {
-			r.Modules = append(r.Modules, inspectModule(x, m.w.blocks[x.Layer].projs[p]))
-		}
+		Dir: l.Dir, Kind: l.Kind(), File: l.File, SHA256: l.SHA256, BaseModel: l.Config.BaseModel,
+		Match: m.Match(l), Modules: []ModuleInspected{}, Saved: []SavedInspected{}, Warnings: append([]string{}, l.Warnings...),
 	}
 	a, err := m.Attach(l, AttachOptions{AllowZero: true})
 	if errors.Is(err, ErrAdapter) {
 		why := err.Error()
 		r.Problem = &why
-		return r, nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return nil, err
 	}
-	first := a.FirstHook()
-	r.Warnings, r.FirstHook = append([]string{}, a.Warnings()...), &first
-	if l.Zero() {
+	if err := m.measure(ctx, r, l, a); err != nil || a == nil {
+		return r, err
+	}
+	if first := a.FirstHook(); first != "" {
+		r.FirstHook = &first
+	}
+	r.Warnings = append([]string{}, a.Warnings()...)
+	if a.idle(l) {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: every B is zero, so the adapter changes nothing", l.Dir))
 	}
 	r.KL, err = m.probe(ctx, a)
 	return r, err
 }
 
-// inspectModule measures an adapter's module and the weight that it adapts.
-func inspectModule(x *lora.Module, w *tensor.Weight) ModuleInspected {
-	r := ModuleInspected{
-		Name: x.Name, R: x.R, Scale: x.Scale, NormA: x.NormA(), NormB: x.NormB(), NormDelta: x.NormDelta(), NormW: frobenius(w),
+// measure measures the modules and parameters that fit the model; a is nil for an
+// adapter that does not fit as a whole.
+func (m *Model) measure(ctx context.Context, r *AdapterInspected, l *lora.Adapter, a *Adapter) error {
+	known, params := m.targets(), m.parameters()
+	for i := range l.Modules {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		x := &l.Modules[i]
+		if t, ok := m.place(known, x); ok {
+			r.Modules = append(r.Modules, inspectModule(x, m.weightsOf(t), a.magnitudes(t)))
+		}
 	}
-	if r.NormW > 0 {
+	for i := range l.Saved {
+		x := &l.Saved[i]
+		if p, name, ok := named(m, params, x.Name()); ok && slices.Equal(p.shape, x.Shape) {
+			r.Saved = append(r.Saved, m.inspectSaved(x, p, name))
+		}
+	}
+	return nil
+}
+
+// weightsOf are the weights that a target has, several of a fused module.
+func (m *Model) weightsOf(t target) (ws []*tensor.Weight) {
+	switch t.layer {
+	case -1:
+		return []*tensor.Weight{m.w.embed}
+	case m.Spec.Layers:
+		return []*tensor.Weight{m.w.unembed}
+	}
+	for _, p := range t.mod.parts {
+		ws = append(ws, m.w.blocks[t.layer].projs[p.proj])
+	}
+	return ws
+}
+
+// magnitudes are those of DoRA on a target (a may be nil).
+func (a *Adapter) magnitudes(t target) (gs []*magnitude) {
+	if a == nil {
+		return nil
+	}
+	var cs []*changes
+	switch t.layer {
+	case -1:
+		cs = append(cs, a.embed)
+	case a.m.Spec.Layers:
+		cs = append(cs, a.unembed)
+	default:
+		for _, p := range t.mod.parts {
+			cs = append(cs, a.at(t.layer, p.proj))
+		}
+	}
+	for _, c := range cs {
+		for _, f := range c.low {
+			if f.dora != nil {
+				gs = append(gs, f.dora)
+			}
+		}
+	}
+	return gs
+}
+
+// inspectModule measures an adapter's module and the weights that it adapts.
+func inspectModule(x *lora.Module, ws []*tensor.Weight, gs []*magnitude) ModuleInspected {
+	r := ModuleInspected{
+		Name: x.Name, Kind: x.Kind.String(), R: x.R, Scale: x.Scale, NormA: x.NormA(), NormB: x.NormB(), NormDelta: x.NormDelta(),
+		NormBias: math.Abs(x.Scale) * math.Sqrt(lora.Dot(x.Bias, x.Bias)),
+	}
+	for _, w := range ws {
+		r.NormW = math.Hypot(r.NormW, frobenius(w))
+	}
+	if r.NormW > 0 && x.Kind != lora.Steering {
 		r.Ratio = r.NormDelta / r.NormW
+	}
+	for _, g := range gs {
+		if r.Magnitude == nil {
+			r.Magnitude = new(float64)
+		}
+		for o, w := range g.norms() {
+			*r.Magnitude = max(*r.Magnitude, math.Abs(float64(g.x.Magnitude[o])/w-1))
+		}
 	}
 	return r
 }

@@ -79,11 +79,12 @@ func (m *Model) KL(ctx context.Context, seqs [][]int32, a *Adapter, lambda float
 	if err != nil {
 		return d, err
 	}
-	return m.divergence(ctx, adapted, base)
+	return m.divergence(ctx, adapted, base, a, lambda)
 }
 
-// divergence compares residuals [n, DModel] that leave the last block.
-func (m *Model) divergence(ctx context.Context, adapted, base []float32) (Divergence, error) {
+// divergence compares residuals [n, DModel] that leave the last block, adapted by a
+// at the dial lambda and the base's.
+func (m *Model) divergence(ctx context.Context, adapted, base []float32, a *Adapter, lambda float32) (Divergence, error) {
 	dim, vocab := m.Spec.DModel, m.Spec.Vocab
 	n := len(base) / dim
 	d := Divergence{make([]float32, n), make([]float32, n)}
@@ -92,14 +93,15 @@ func (m *Model) divergence(ctx context.Context, adapted, base []float32) (Diverg
 	}
 	ws := m.spaces.Get().(*workspace)
 	defer m.spaces.Put(ws)
+	with, without := forward{m: m, r: &Request{Adapter: a, Lambda: lambda}, ws: ws}, forward{m: m, r: &Request{}, ws: ws}
 	p, q := make([]float32, min(n, logitRows)*vocab), make([]float32, min(n, logitRows)*vocab)
 	for i := 0; i < n; i += logitRows {
 		if err := ctx.Err(); err != nil {
 			return d, fmt.Errorf("model: KL stopped at row %d: %w", i, err)
 		}
 		k := min(logitRows, n-i)
-		m.unembed(p, adapted[i*dim:(i+k)*dim], k, false, ws)
-		m.unembed(q, base[i*dim:(i+k)*dim], k, false, ws)
+		with.unembed(p, adapted[i*dim:(i+k)*dim], 0, k, with.ending())
+		without.unembed(q, base[i*dim:(i+k)*dim], 0, k, without.ending())
 		tensor.Parallel(k, func(j int) {
 			d.AdaptedBase[i+j], d.BaseAdapted[i+j] = klRow(p[j*vocab:(j+1)*vocab], q[j*vocab:(j+1)*vocab])
 		})

@@ -195,7 +195,7 @@ func (f *forward) hookUp() error {
 	}
 	asked := len(f.taps) > 0 || f.wantsLogits()
 	f.resid = f.r.To > 0 || !asked
-	if f.resid || f.wantsLogits() || f.r.Cache != nil || need == f.m.Spec.finalHook() {
+	if f.resid || f.wantsLogits() || f.r.Cache != nil || need >= f.m.Spec.finalHook() {
 		return nil
 	}
 	f.to, f.last = max(need.layer()+1, f.from), need.point()
@@ -211,7 +211,7 @@ func (f *forward) tap(name string) (hookID, *tap, error) {
 	switch l := h.layer(); {
 	case h < 0 && (f.from > 0 || f.r.Resid != nil):
 		return 0, nil, fmt.Errorf("model: %w: %q would not fire: the call enters block %d with a residual", ErrUnreached, name, f.from)
-	case h == f.m.Spec.finalHook() && f.to == f.m.Spec.Layers:
+	case h >= f.m.Spec.finalHook() && f.to == f.m.Spec.Layers:
 	case h >= 0 && (l < f.from || l >= f.to):
 		return 0, nil, fmt.Errorf("model: %w: %q would not fire: the call runs blocks [%d, %d)", ErrUnreached, name, f.from, f.to)
 	}
@@ -267,6 +267,16 @@ func (f *forward) longest() int {
 		n = max(n, f.length(i))
 	}
 	return n
+}
+
+// tappedBehind tells whether a hook behind the blocks is tapped.
+func (f *forward) tappedBehind() bool {
+	for h := range f.taps {
+		if h >= f.m.Spec.finalHook() {
+			return true
+		}
+	}
+	return false
 }
 
 // width is the length of a row of hook h in this call.

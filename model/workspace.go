@@ -29,7 +29,11 @@ type workspace struct {
 	routed    []float32 // [groupRows, DModel], the rows of one expert
 	routes    routes
 	inner     []float32 // [groupRows, rank]
+	columns   []float32 // [groupRows, rank] of one adapter among several
 	delta     []float32 // [groupRows, widest output of an adapted module]
+	other     []float32 // the same, of a weight trained in full
+	sum       []float32 // the same, of several adapters
+	ids       []int32   // [groupRows]
 	last      []float32 // [sequences, DModel]
 	logits    []float32 // [logitRows, Vocab], when streamed
 	pattern   []float32 // [queryChunk, Heads, keys], when hooks of attention are tapped
@@ -46,9 +50,9 @@ func workspaceBytes(s *Spec, rows int) int64 {
 
 // buf gives a slice of length n in *p, which grows as needed; its content is
 // undefined.
-func buf(p *[]float32, n int) []float32 {
+func buf[T float32 | int32](p *[]T, n int) []T {
 	if cap(*p) < n {
-		*p = make([]float32, n)
+		*p = make([]T, n)
 	}
 	return (*p)[:n]
 }

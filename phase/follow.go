@@ -145,6 +145,9 @@ func (f *follower) open() error {
 	}
 	last := f.states[len(f.states)-1]
 	f.first, f.t.First = last.FirstLayer(), last.FirstHook()
+	for _, s := range f.states {
+		f.first = min(f.first, s.FirstLayer())
+	}
 	if err := f.Model.Reaches(last, f.Hook); err != nil {
 		return fmt.Errorf("phase: follow: %w", err)
 	}
@@ -169,18 +172,22 @@ func (f *follower) attach(step int) error {
 	} else if d := otherModules(f.states[0].LoRA(), l); d != "" {
 		return fmt.Errorf("phase: follow: %s: module %s is not in both this checkpoint and %s", c.Dir, d, f.states[0].LoRA().Dir)
 	}
-	if l.Zero() {
+	if l.NoDelta() {
 		f.t.ZeroSteps = append(f.t.ZeroSteps, step)
 	}
 	f.states, f.zero = append(f.states, a), append(f.zero, l.Zero())
 	return nil
 }
 
-// otherModules names a module that only one of two adapters has.
+// otherModules names a module, or a parameter saved in full, that only one of two
+// adapters has.
 func otherModules(a, b *lora.Adapter) string {
 	names := func(l *lora.Adapter) (out []string) {
 		for _, m := range l.Modules {
 			out = append(out, m.Name)
+		}
+		for _, s := range l.Saved {
+			out = append(out, s.Name())
 		}
 		return out
 	}
@@ -213,14 +220,24 @@ func (f *follower) run(ctx context.Context) error {
 	return f.crossEntropy(ctx)
 }
 
-// exact tells whether activations at the hook are the base's plus λ·s·B·A·x: one
-// adapted module, the down-projection that writes what the hook reads.
+// exact tells whether activations at the hook are the base's plus λ·s·B·A·x at
+// every checkpoint: one module of plain LoRA, the down-projection that writes what
+// the hook reads, with no norm behind it, and nothing else that was trained.
 func (f *follower) exact() bool {
-	mods := f.states[0].LoRA().Modules
-	if len(mods) != 1 || mods[0].Proj != "down_proj" || mods[0].Layer != f.layer {
+	if f.Hook != fmt.Sprintf("blocks.%d.hook_resid_post", f.layer) && f.Hook != fmt.Sprintf("blocks.%d.hook_mlp_out", f.layer) {
 		return false
 	}
-	return f.Hook == fmt.Sprintf("blocks.%d.hook_resid_post", f.layer) || f.Hook == fmt.Sprintf("blocks.%d.hook_mlp_out", f.layer)
+	for _, s := range f.states {
+		if l := s.LoRA(); len(l.Modules) != 1 || len(l.Saved) > 0 || !plainDown(&l.Modules[0], f.layer) {
+			return false
+		}
+	}
+	return f.Model.Spec.Placement == model.PreNorm
+}
+
+// plainDown tells whether a module is plain LoRA on the down-projection of a block.
+func plainDown(m *lora.Module, layer int) bool {
+	return m.Kind == lora.Linear && m.Magnitude == nil && m.Bias == nil && m.Proj == "down_proj" && m.Layer == layer
 }
 
 // each visits every step and λ that is not the base's.

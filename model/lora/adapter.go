@@ -39,10 +39,11 @@ func (a *Adapter) Zero() bool {
 	return a.NoDelta() && len(a.Saved) == 0 && !slices.ContainsFunc(a.Modules, func(m Module) bool { return m.Magnitude != nil })
 }
 
-// NoDelta tells whether every module is zero. What magnitudes and parameters that
-// were saved in full change can only be told beside the base model.
+// NoDelta tells whether no module adds anything: every one is zero, and its bias
+// too. What magnitudes and parameters that were saved in full change can only be
+// told beside the base model.
 func (a *Adapter) NoDelta() bool {
-	return !slices.ContainsFunc(a.Modules, func(m Module) bool { return !m.Zero() })
+	return !slices.ContainsFunc(a.Modules, func(m Module) bool { return !m.Zero() || !zeros(m.Bias) })
 }
 
 // Module finds a module by name.

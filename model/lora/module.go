@@ -49,11 +49,9 @@ func (m *Module) NormDelta() float64 {
 	return math.Sqrt(max(Inner(m, m), 0))
 }
 
-// Zero tells whether A or B is all zeros and there is no bias, so that nothing is
-// added to W. A magnitude may still scale it.
-func (m *Module) Zero() bool {
-	return (zeros(m.B) || zeros(m.A)) && zeros(m.Bias)
-}
+// Zero tells whether A or B is all zeros, so that ΔW is. A bias or a magnitude may
+// still change something.
+func (m *Module) Zero() bool { return zeros(m.B) || zeros(m.A) }
 
 func zeros(x []float32) bool {
 	for _, v := range x {

@@ -3,6 +3,7 @@ package lora
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,36 +54,71 @@ func savedExps(entries []string) []string {
 	return out
 }
 
+// expression is a compiled regular expression.
+type expression struct {
+	plain *regexp.Regexp  // linear in time; nil where the dialect needs more
+	rich  *regexp2.Regexp // look-around and back-references
+}
+
 // compiled keeps expressions: every module of every checkpoint asks for the same
 // few.
-var compiled sync.Map // string → *regexp2.Regexp
+var compiled sync.Map // string → *expression
 
-// compile compiles an expression in Python's dialect (look-around and all), hence
-// regexp2.
-func compile(exp string) (*regexp2.Regexp, error) {
-	if re, ok := compiled.Load(exp); ok {
-		return re.(*regexp2.Regexp), nil
+// compile compiles an expression in Python's dialect: with Go's own engine, or
+// with regexp2 what that does not know (look-around and all).
+func compile(exp string) (*expression, error) {
+	if e, ok := compiled.Load(exp); ok {
+		return e.(*expression), nil
 	}
-	re, err := regexp2.Compile(strings.ReplaceAll(exp, "(?P<", "(?<"), regexp2.None)
+	e := &expression{}
+	var err error
+	if e.plain, err = regexp.Compile(exp); err != nil {
+		e.plain = nil
+		if e.rich, err = regexp2.Compile(strings.ReplaceAll(exp, "(?P<", "(?<"), regexp2.None); err != nil {
+			return nil, err
+		}
+		e.rich.MatchTimeout = time.Second
+	}
+	compiled.Store(exp, e)
+	return e, nil
+}
+
+// find tells whether the expression finds a match in name, and what its group idx
+// holds.
+func (e *expression) find(name string) (idx string, ok bool, err error) {
+	if e.plain != nil {
+		g := e.plain.FindStringSubmatch(name)
+		if i := e.plain.SubexpIndex("idx"); g != nil && i >= 0 {
+			idx = g[i]
+		}
+		return idx, g != nil, nil
+	}
+	m, err := e.rich.FindStringMatch(name)
+	if err != nil || m == nil {
+		return "", false, err
+	}
+	if g := m.GroupByName("idx"); g != nil {
+		idx = g.String()
+	}
+	return idx, true, nil
+}
+
+// search looks for an expression in name.
+func search(exp, name string) (idx string, ok bool, err error) {
+	e, err := compile(exp)
 	if err != nil {
-		return nil, err
+		return "", false, fmt.Errorf("pattern %q: %w", exp, err)
 	}
-	re.MatchTimeout = time.Second
-	compiled.Store(exp, re)
-	return re, nil
+	if idx, ok, err = e.find(name); err != nil {
+		return "", false, fmt.Errorf("pattern %q on %s: %w", exp, name, err)
+	}
+	return idx, ok, nil
 }
 
 // matches tells whether an expression finds a match in name.
 func matches(exp, name string) (bool, error) {
-	re, err := compile(exp)
-	if err != nil {
-		return false, fmt.Errorf("pattern %q: %w", exp, err)
-	}
-	ok, err := re.MatchString(name)
-	if err != nil {
-		return false, fmt.Errorf("pattern %q on %s: %w", exp, name, err)
-	}
-	return ok, nil
+	_, ok, err := search(exp, name)
+	return ok, err
 }
 
 // match finds the first of patterns, in order, that a suffix of name matches.
@@ -172,16 +208,12 @@ func (c *Config) inLayers(name string) (bool, error) {
 		return true, nil
 	}
 	for _, e := range layerExps(c.LayersPattern) {
-		re, err := compile(e)
+		idx, ok, err := search(e, name)
 		if err != nil {
-			return false, fmt.Errorf("pattern %q: %w", e, err)
+			return false, err
 		}
-		m, err := re.FindStringMatch(name)
-		if err != nil {
-			return false, fmt.Errorf("pattern %q on %s: %w", e, name, err)
-		}
-		if m != nil {
-			n, err := strconv.Atoi(m.GroupByName("idx").String())
+		if ok {
+			n, err := strconv.Atoi(idx)
 			return err == nil && slices.Contains(c.Layers, n), nil
 		}
 	}
