@@ -144,3 +144,26 @@ func (a *Adapter) Warnings() []string { return a.warnings }
 // FirstLayer is the first block that differs from the base, the number of blocks
 // when only what follows them does. Blocks before it compute the same.
 func (a *Adapter) FirstLayer() int { return max(a.first, 0) }
+
+// plain gives the adapter and the projection of each of its modules when it is one
+// adapter of LoRA on linear layers that are not fused, and nothing else was
+// trained. Otherwise the error wraps ErrNoBackward and says what there is.
+func (a *Adapter) plain() (*lora.Adapter, []proj, error) {
+	l, known := a.LoRA(), a.m.targets()
+	if len(a.parts) != 1 || a.parts[0].Dial != 1 {
+		return nil, nil, fmt.Errorf("%w: of %d adapters combined", ErrNoBackward, len(a.parts))
+	}
+	if len(l.Saved) > 0 {
+		return nil, nil, fmt.Errorf("%w: of %s, saved in full", ErrNoBackward, l.Saved[0].Name())
+	}
+	ps := make([]proj, len(l.Modules))
+	for i := range l.Modules {
+		x := &l.Modules[i]
+		t, _ := a.m.place(known, x)
+		if x.Kind != lora.Linear || x.Magnitude != nil || x.Bias != nil || t.mod == nil || len(t.mod.parts) > 1 {
+			return nil, nil, fmt.Errorf("%w: of module %s, which is not plain LoRA on a layer of its own", ErrNoBackward, x.Name)
+		}
+		ps[i] = t.mod.parts[0].proj
+	}
+	return l, ps, nil
+}

@@ -164,14 +164,14 @@ func (b *backward) adapted() error {
 		}
 		return nil
 	}
-	mods := b.r.Adapter.LoRA().Modules
+	l, places, err := b.r.Adapter.plain()
+	if err != nil {
+		return err
+	}
+	mods := l.Modules
 	b.g.LoRA = make([]LoRAGradient, len(mods))
 	for i := range mods {
-		x := &mods[i]
-		p, ok := b.m.projOf(x)
-		if !ok {
-			return fmt.Errorf("%w: of module %s", ErrNoBackward, x.Name)
-		}
+		x, p := &mods[i], places[i]
 		b.mods[x.Layer][p] = i + 1
 		if b.r.LoRA {
 			b.g.LoRA[i] = LoRAGradient{make([]float32, len(x.A)), make([]float32, len(x.B))}

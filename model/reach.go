@@ -41,7 +41,7 @@ func (a *Adapter) changes(h hookID) bool {
 	case h < 0:
 		return h == posEmbedHook && a.positions != nil || h <= embedHook && a.embed != nil
 	case h == s.finalHook():
-		return a.first < s.Layers || len(a.final) > 0 && s.Norm == LayerNorm
+		return a.first < s.Layers
 	case h == unembedHooks(s).a:
 		return a.first < s.Layers || len(a.final) > 0
 	case l != a.first:
@@ -71,8 +71,8 @@ func (b *blockChanges) changes(s *Spec, h hookID) bool {
 	return false
 }
 
-// changes tells whether another vector changes hook h of its block. A norm
-// changes what it feeds, and its own hook only where that is behind the weight.
+// changes tells whether another vector changes hook h of its block. A norm's
+// changes what the norm feeds; its own hook is before weight and bias.
 func (id vectorID) changes(s *Spec, h hookID) bool {
 	own, isA, isOwn := h.adapts()
 	by := s.by(h.point())
@@ -81,15 +81,15 @@ func (id vectorID) changes(s *Spec, h hookID) bool {
 		if isOwn && set&setOf(own) != 0 {
 			return false
 		}
-		return by&set != 0 && (h.point() != at || s.Norm == LayerNorm)
+		return by&set != 0 && h.point() != at
 	}
 	switch id {
 	case vecLn1, vecLn1Bias:
-		return feeds(byQKV) || h.point() == ln1Normalized && s.Norm == LayerNorm
+		return feeds(byQKV)
 	case vecLn1Post, vecLn1PostBias:
 		return behind(setOf(projO), ln1PostNormalized)
 	case vecLn2, vecLn2Bias:
-		return feeds(setOf(projGate, projUp)) || h.point() == expertWeights || h.point() == ln2Normalized && s.Norm == LayerNorm
+		return feeds(setOf(projGate, projUp)) || h.point() == expertWeights
 	case vecLn2Post, vecLn2PostBias:
 		return behind(setOf(projDown), ln2PostNormalized)
 	case vecQNorm:
