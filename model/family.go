@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"agar/model/gguf"
 )
 
 // family is one model architecture: how its configs become a Spec and what its
@@ -15,7 +13,7 @@ type family struct {
 	architectures []string // as in config.json
 	ggufName      string   // general.architecture; empty: GGUF files are not read
 	spec          func(c *config) Spec
-	ggufSpec      func(f *gguf.File) (Spec, error)
+	ggufSpec      func(g *ggufConfig) Spec
 	hf, gguf      tensorNames
 	ignored       []string // suffixes of tensors in files that carry no weights
 }
@@ -29,9 +27,10 @@ type tensorNames struct {
 	ln1, ln1Post, ln2, ln2Post      string
 	qNorm, kNorm                    string
 	modules                         []module
-	router                          string // scores the experts
-	expert                          string // prefix of one expert's gate_proj, up_proj and down_proj, %d
-	ropeDivisors                    string // divides the rotary frequencies; GGUF only
+	router                          string    // scores the experts
+	expert                          string    // prefix of one expert's gate_proj, up_proj and down_proj, %d
+	stacked                         [3]string // gate, up and down of all experts, one after the other; instead of expert
+	ropeDivisors                    string    // divides the rotary frequencies; GGUF only
 }
 
 // decoderNames are the names that most families in HF checkpoints share.
@@ -53,6 +52,7 @@ func ggufNames() tensorNames {
 			whole("attn_q", projQ), whole("attn_k", projK), whole("attn_v", projV), whole("attn_output", projO),
 			whole("ffn_gate", projGate), whole("ffn_up", projUp), whole("ffn_down", projDown),
 		},
+		ropeDivisors: "rope_freqs.weight",
 	}
 }
 

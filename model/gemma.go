@@ -10,10 +10,18 @@ func gemmaNames() tensorNames {
 	return n
 }
 
+// gemmaGGUFNames are the names of Gemma 2 and 3 in GGUF files.
+func gemmaGGUFNames() tensorNames {
+	n := ggufNames()
+	n.ln1Post, n.ln2Post = "post_attention_norm", "post_ffw_norm"
+	return n
+}
+
 // gemma is Llama with norm weights that are stored less one, a scaled embedding,
 // GELU and heads of a width of their own.
 func gemma() *family {
-	return &family{architectures: []string{"GemmaForCausalLM"}, spec: gemmaSpec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"}}
+	return &family{architectures: []string{"GemmaForCausalLM"}, spec: gemmaSpec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"},
+		ggufName: "gemma", ggufSpec: gemmaGGUF, gguf: ggufNames()}
 }
 
 // gemmaSpec reads a config.json; the defaults are GemmaConfig's. The first releases
@@ -32,7 +40,8 @@ func gemmaSpec(c *config) Spec {
 // gemma2 has sandwich norms whose weights are stored less one, softcaps on scores
 // and logits, and a sliding window on every other block.
 func gemma2() *family {
-	return &family{architectures: []string{"Gemma2ForCausalLM"}, spec: gemma2Spec, hf: gemmaNames(), ignored: []string{"rotary_emb.inv_freq"}}
+	return &family{architectures: []string{"Gemma2ForCausalLM"}, spec: gemma2Spec, hf: gemmaNames(), ignored: []string{"rotary_emb.inv_freq"},
+		ggufName: "gemma2", ggufSpec: gemma2GGUF, gguf: gemmaGGUFNames()}
 }
 
 // gemma2Spec reads a config.json; the defaults are Gemma2Config's.
@@ -85,7 +94,8 @@ func (c *config) cap(key string, def float64) float64 {
 // gemma3 is the text part of Gemma 3: normalised queries and keys, and two rotary
 // embeddings, one for the blocks with a sliding window and one for the others.
 func gemma3() *family {
-	return &family{architectures: []string{"Gemma3ForCausalLM"}, spec: gemma3Spec, hf: gemmaNames(), ignored: []string{"rotary_emb.inv_freq"}}
+	return &family{architectures: []string{"Gemma3ForCausalLM"}, spec: gemma3Spec, hf: gemmaNames(), ignored: []string{"rotary_emb.inv_freq"},
+		ggufName: "gemma3", ggufSpec: gemma3GGUF, gguf: gemmaGGUFNames()}
 }
 
 // gemma3Spec reads a config.json; the defaults are Gemma3TextConfig's.
@@ -135,5 +145,62 @@ func (c *config) nestedRope(key string, r *Rope, s *Spec) {
 		o.only("partial_rotary_factor", 1.0)
 		r.Scaling = o.ropeScaling(0, s.MaxPos)
 		c.adopt(o)
+	}
+}
+
+// gemmaGGUF reads the metadata of a GGUF file, whose norm weights have the one
+// added.
+func gemmaGGUF(g *ggufConfig) Spec {
+	s := g.decoder(rmsEps)
+	s.EmbedScale = float64(float32(math.Sqrt(float64(max(s.DModel, 1)))))
+	s.Activation = GELUTanh
+	s.Ropes = []Rope{g.rope(10000, &s)}
+	return s
+}
+
+// gemma2GGUF reads the metadata of a GGUF file.
+func gemma2GGUF(g *ggufConfig) Spec {
+	s := gemmaGGUF(g)
+	s.gemmaScale(46)
+	s.AttnSoftcap, s.LogitSoftcap = g.float("attn_logit_softcapping", 50), g.float("final_logit_softcapping", 30)
+	s.slide(g.int("attention.sliding_window", 4096), g.int("attention.sliding_window_pattern", 2))
+	return s
+}
+
+// gemma3GGUF reads the metadata of a GGUF file. The scaling of the rotary embedding
+// is that of the blocks without window.
+func gemma3GGUF(g *ggufConfig) Spec {
+	s := gemmaGGUF(g)
+	s.gemmaScale(62)
+	s.QKNorm = HeadQKNorm
+	s.LogitSoftcap = g.float("final_logit_softcapping", 0)
+	s.Ropes[0] = g.rope(1e6, &s)
+	s.Ropes = append(s.Ropes, Rope{Theta: g.float("rope.freq_base_swa", 10000), Dim: g.int("rope.dimension_count_swa", s.DHead)})
+	s.slide(g.int("attention.sliding_window", 0), g.int("attention.sliding_window_pattern", 6))
+	for l := range s.Blocks {
+		if s.Blocks[l].Window > 0 {
+			s.Blocks[l].Rope = 1
+		}
+	}
+	return s
+}
+
+// gemmaScale is what GGUF files of Gemma 2 and 3 do not say: the size with so many
+// blocks, 27B, divides scores by the root of DModel/Heads, the others by that of
+// the head.
+func (s *Spec) gemmaScale(layers int) {
+	s.Placement = SandwichNorm
+	if s.Layers == layers {
+		s.AttnScale = 1 / math.Sqrt(float64(s.DModel/max(s.Heads, 1)))
+	}
+}
+
+// slide gives a window to all blocks but every n-th.
+func (s *Spec) slide(window, n int) {
+	s.uniform(BlockSpec{Window: window})
+	for l := range s.Blocks {
+		if n > 0 && (l+1)%n == 0 {
+			s.Blocks[l].Window = 0
+		}
 	}
 }

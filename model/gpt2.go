@@ -14,6 +14,7 @@ func gpt2() *family {
 				whole("mlp.c_fc", projUp).transposed(), whole("mlp.c_proj", projDown).transposed(),
 			},
 		},
+		ggufName: "gpt2", ggufSpec: gpt2GGUF, gguf: gpt2GGUFNames(),
 		ignored: []string{".attn.bias", ".attn.masked_bias"}, // causal masks
 	}
 }
@@ -49,4 +50,21 @@ func (s *Spec) headsOf(c *config) {
 		return
 	}
 	s.DHead = s.DModel / s.Heads
+}
+
+// gpt2GGUFNames are the names of GPT-2 and GPT-NeoX in GGUF files, which store all
+// matrices as [out, in] and the parts of q, k and v one after the other.
+func gpt2GGUFNames() tensorNames {
+	n := ggufNames()
+	n.positions = "position_embd.weight"
+	n.modules = []module{fused("attn_qkv", projQ, projK, projV), whole("attn_output", projO), whole("ffn_up", projUp), whole("ffn_down", projDown)}
+	return n
+}
+
+// gpt2GGUF reads the metadata of a GGUF file.
+func gpt2GGUF(g *ggufConfig) Spec {
+	s := g.decoder(layerEps)
+	s.Norm, s.Gated, s.LearnedPositions, s.Activation = LayerNorm, false, true, GELUTanh
+	s.uniform(BlockSpec{Rope: -1})
+	return s
 }

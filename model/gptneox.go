@@ -18,6 +18,7 @@ func gptNeoX() *family {
 				qkv, whole("attention.dense", projO), whole("mlp.dense_h_to_4h", projUp), whole("mlp.dense_4h_to_h", projDown),
 			},
 		},
+		ggufName: "gptneox", ggufSpec: gptNeoXGGUF, gguf: gpt2GGUFNames(),
 		ignored: []string{".attention.bias", ".attention.masked_bias", "rotary_emb.inv_freq"},
 	}
 }
@@ -45,5 +46,14 @@ func gptNeoXSpec(c *config) Spec {
 	r := c.ropeIn(c.float("rotary_emb_base", 10000), c.float("rotary_pct", 0.25), s.DHead, s.MaxPos)
 	s.extend(&r)
 	s.Ropes = []Rope{r}
+	return s
+}
+
+// gptNeoXGGUF reads the metadata of a GGUF file.
+func gptNeoXGGUF(g *ggufConfig) Spec {
+	s := g.decoder(layerEps)
+	s.Norm, s.Gated, s.Activation = LayerNorm, false, GELU
+	s.Parallel = g.bool("use_parallel_residual", true)
+	s.Ropes = []Rope{g.rope(10000, &s)}
 	return s
 }

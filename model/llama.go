@@ -1,11 +1,5 @@
 package model
 
-import (
-	"fmt"
-
-	"agar/model/gguf"
-)
-
 // llama is Meta's Llama and everything built like it: RMS norms before
 // attention and MLP, rotary embeddings over the whole head in two halves,
 // grouped-query attention, SwiGLU, no biases unless the config asks for them.
@@ -19,10 +13,14 @@ func llama() *family {
 		gguf:          ggufNames(),
 		ignored:       []string{"rotary_emb.inv_freq", "rope_freqs.weight"},
 	}
-	f.gguf.modules[projQ].parts[0].rows = llamaRows(func(s *Spec) int { return s.Heads })
-	f.gguf.modules[projK].parts[0].rows = llamaRows(func(s *Spec) int { return s.KVHeads })
-	f.gguf.ropeDivisors = "rope_freqs.weight"
+	f.gguf.permuted()
 	return f
+}
+
+// permuted says that the rows of q and k are stored as llamaRows undoes it.
+func (n *tensorNames) permuted() {
+	n.modules[projQ].parts[0].rows = llamaRows(func(s *Spec) int { return s.Heads })
+	n.modules[projK].parts[0].rows = llamaRows(func(s *Spec) int { return s.KVHeads })
 }
 
 // llamaSpec reads a config.json; the defaults are LlamaConfig's.
@@ -91,49 +89,12 @@ func (s *Spec) extend(r *Rope) {
 	}
 }
 
-// llamaGGUF reads the metadata of a GGUF file.
-func llamaGGUF(f *gguf.File) (Spec, error) {
-	g := ggufMeta{f: f}
-	s := Spec{
-		Architecture: "LlamaForCausalLM",
-		Layers:       g.int("llama.block_count"),
-		DModel:       g.int("llama.embedding_length"),
-		DMLP:         g.int("llama.feed_forward_length"),
-		Heads:        g.int("llama.attention.head_count"),
-		MaxPos:       g.int("llama.context_length"),
-		NormEps:      g.float("llama.attention.layer_norm_rms_epsilon"),
-		Gated:        true,
-		Ropes:        []Rope{{Theta: 10000}},
-	}
-	s.KVHeads, s.DHead = s.Heads, s.DModel/max(s.Heads, 1)
-	if g.has("llama.attention.head_count_kv") {
-		s.KVHeads = g.int("llama.attention.head_count_kv")
-	}
-	if g.has("llama.attention.key_length") {
-		s.DHead = g.int("llama.attention.key_length")
-	}
-	if g.has("llama.rope.freq_base") {
-		s.Ropes[0].Theta = g.float("llama.rope.freq_base")
-	}
-	if g.err != nil {
-		return s, g.err
-	}
-	return s, llamaGGUFRope(&g, &s)
-}
-
-// llamaGGUFRope refuses what would change the rotary embedding unseen.
-func llamaGGUFRope(g *ggufMeta, s *Spec) error {
-	if g.has("llama.rope.dimension_count") {
-		if n := g.int("llama.rope.dimension_count"); n != s.DHead {
-			return fmt.Errorf("llama.rope.dimension_count: found %d, expected the head size %d", n, s.DHead)
-		}
-	}
-	if g.has("llama.rope.scaling.type") {
-		if kind := g.string("llama.rope.scaling.type"); kind != "none" {
-			return fmt.Errorf("llama.rope.scaling.type %q is not supported, expected none", kind)
-		}
-	}
-	return g.err
+// llamaGGUF reads the metadata of a GGUF file. Mistral's are llama files too.
+func llamaGGUF(g *ggufConfig) Spec {
+	s := g.decoder(rmsEps)
+	s.Ropes = []Rope{g.rope(10000, &s)}
+	s.uniform(BlockSpec{Window: g.int("attention.sliding_window", 0)})
+	return s
 }
 
 // llamaRows undoes the permutation of llama.cpp's converter, which stores the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,13 +191,19 @@ func (s *shards) tensor(name string) (stored, bool, error) {
 	return stored{name: name, file: filepath.Join(s.dir, file), dtype: dt, rows: rows, cols: cols, data: t.data}, true, nil
 }
 
-// matrixShape reads a vector as a matrix of one row.
+// matrixShape reads a vector as a matrix of one row, and a stack of matrices as
+// one with the rows of all.
 func matrixShape(shape []int) (rows, cols int, err error) {
 	switch len(shape) {
 	case 1:
 		return 1, shape[0], nil
 	case 2:
 		return shape[0], shape[1], nil
+	case 3:
+		if shape[0] > 0 && shape[1] > math.MaxInt/shape[0] {
+			break
+		}
+		return shape[0] * shape[1], shape[2], nil
 	}
 	return 0, 0, fmt.Errorf("found shape %v, expected a vector or a matrix", shape)
 }

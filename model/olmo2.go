@@ -3,7 +3,8 @@ package model
 // olmo2 normalises what attention and MLP write instead of what they read, and
 // queries and keys over all heads together.
 func olmo2() *family {
-	f := &family{architectures: []string{"Olmo2ForCausalLM"}, spec: olmo2Spec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"}}
+	f := &family{architectures: []string{"Olmo2ForCausalLM"}, spec: olmo2Spec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"},
+		ggufName: "olmo2", ggufSpec: olmo2GGUF, gguf: gemmaGGUFNames()}
 	f.hf.ln1, f.hf.ln2 = "", ""
 	f.hf.ln1Post, f.hf.ln2Post = "post_attention_layernorm", "post_feedforward_layernorm"
 	return f
@@ -19,5 +20,13 @@ func olmo2Spec(c *config) Spec {
 	s.OBias = s.QKVBias
 	s.Activation = c.activation("hidden_act", "silu")
 	s.Ropes = []Rope{c.wholeRope(10000, &s)}
+	return s
+}
+
+// olmo2GGUF reads the metadata of a GGUF file.
+func olmo2GGUF(g *ggufConfig) Spec {
+	s := g.decoder(rmsEps)
+	s.Placement, s.QKNorm = PostNorm, WidthQKNorm
+	s.Ropes = []Rope{g.rope(10000, &s)}
 	return s
 }

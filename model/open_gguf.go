@@ -38,30 +38,6 @@ func (m *Model) openGGUF(o Options) error {
 	return m.ggufText(f)
 }
 
-// ggufSpec completes the family's Spec with what only the tensors tell.
-func ggufSpec(fam *family, f *gguf.File, src *ggufTensors) (Spec, error) {
-	s, err := fam.ggufSpec(f)
-	if err != nil {
-		return s, err
-	}
-	embed, ok, err := src.tensor(fam.gguf.embed)
-	if err != nil || !ok {
-		return s, fmt.Errorf("tensor %q: expected the embedding: %w", fam.gguf.embed, err)
-	}
-	s.Vocab = embed.rows
-	_, untied := src.index[fam.gguf.unembed]
-	s.TieEmbeddings = !untied
-	if t, ok, err := src.tensor(fam.gguf.ropeDivisors); err != nil {
-		return s, err
-	} else if ok {
-		if s.Ropes[0].Scaling.Divisors, err = t.float32(); err != nil {
-			return s, err
-		}
-	}
-	s.complete()
-	return s, s.check()
-}
-
 // ggufText reads the chat template, the tokens that end a text, and the name.
 func (m *Model) ggufText(f *gguf.File) error {
 	g := ggufMeta{f: f}
@@ -112,12 +88,6 @@ func (g *ggufMeta) int(key string) int {
 	v, err := g.f.Uint(key)
 	g.keep(err)
 	return int(min(v, maxPos))
-}
-
-func (g *ggufMeta) float(key string) float64 {
-	v, err := g.f.Float(key)
-	g.keep(err)
-	return v
 }
 
 func (g *ggufMeta) string(key string) string {

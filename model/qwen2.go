@@ -4,7 +4,10 @@ import "slices"
 
 // qwen2 is Llama with biases on q, k and v; Qwen 2.5 is the same.
 func qwen2() *family {
-	return &family{architectures: []string{"Qwen2ForCausalLM"}, spec: qwen2Spec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"}}
+	return &family{
+		architectures: []string{"Qwen2ForCausalLM"}, spec: qwen2Spec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq", "rope_freqs.weight"},
+		ggufName: "qwen2", ggufSpec: qwen2GGUF, gguf: ggufNames(),
+	}
 }
 
 // qwen2Spec reads a config.json; the defaults are Qwen2Config's.
@@ -17,6 +20,13 @@ func qwen2Spec(c *config) Spec {
 	s.Activation = c.activation("hidden_act", "silu")
 	s.Ropes = []Rope{c.wholeRope(10000, &s)}
 	c.qwenWindows(&s)
+	return s
+}
+
+// qwen2GGUF reads the metadata of a GGUF file.
+func qwen2GGUF(g *ggufConfig) Spec {
+	s := g.decoder(rmsEps)
+	s.Ropes = []Rope{g.rope(10000, &s)}
 	return s
 }
 

@@ -2,7 +2,10 @@ package model
 
 // qwen3 is Llama with normalised queries and keys, a norm for each head.
 func qwen3() *family {
-	return &family{architectures: []string{"Qwen3ForCausalLM"}, spec: qwen3Spec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"}}
+	return &family{
+		architectures: []string{"Qwen3ForCausalLM"}, spec: qwen3Spec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq", "rope_freqs.weight"},
+		ggufName: "qwen3", ggufSpec: qwen3GGUF, gguf: ggufNames(),
+	}
 }
 
 // qwen3Spec reads a config.json; the defaults are Qwen3Config's.
@@ -16,5 +19,12 @@ func qwen3Spec(c *config) Spec {
 	s.Activation = c.activation("hidden_act", "silu")
 	s.Ropes = []Rope{c.wholeRope(10000, &s)}
 	c.qwenWindows(&s)
+	return s
+}
+
+// qwen3GGUF reads the metadata of a GGUF file.
+func qwen3GGUF(g *ggufConfig) Spec {
+	s := qwen2GGUF(g)
+	s.QKNorm = HeadQKNorm
 	return s
 }

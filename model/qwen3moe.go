@@ -4,7 +4,9 @@ import "slices"
 
 // qwen3MoE is Qwen 3 with a mixture of experts on most blocks.
 func qwen3MoE() *family {
-	f := &family{architectures: []string{"Qwen3MoeForCausalLM"}, spec: qwen3MoESpec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"}}
+	f := &family{architectures: []string{"Qwen3MoeForCausalLM"}, spec: qwen3MoESpec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"},
+		ggufName: "qwen3moe", ggufSpec: qwen3MoEGGUF, gguf: ggufNames()}
+	f.gguf.router, f.gguf.stacked = "ffn_gate_inp", [3]string{"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"}
 	f.hf.router, f.hf.expert = "mlp.gate", "mlp.experts.%d."
 	return f
 }
@@ -46,4 +48,15 @@ func (c *config) experts(s *Spec) {
 	for l := range s.Blocks {
 		s.Blocks[l].MoE = s.Experts > 0 && (l+1)%step == 0 && !slices.Contains(dense, l)
 	}
+}
+
+// qwen3MoEGGUF reads the metadata of a GGUF file. There every block has experts, and
+// the weights of a token's are divided by their sum.
+func qwen3MoEGGUF(g *ggufConfig) Spec {
+	s := qwen3GGUF(g)
+	s.Experts, s.TopExperts = g.need("expert_count"), g.need("expert_used_count")
+	s.DExpert = g.need("expert_feed_forward_length")
+	s.NormTopK = g.bool("expert_weights_norm", true)
+	s.uniform(BlockSpec{MoE: true})
+	return s
 }

@@ -2,7 +2,10 @@ package model
 
 // smollm3 is Llama without a rotary embedding on some blocks.
 func smollm3() *family {
-	return &family{architectures: []string{"SmolLM3ForCausalLM"}, spec: smollm3Spec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq"}}
+	f := &family{architectures: []string{"SmolLM3ForCausalLM"}, spec: smollm3Spec, hf: decoderNames(), ignored: []string{"rotary_emb.inv_freq", "rope_freqs.weight"},
+		ggufName: "smollm3", ggufSpec: smollm3GGUF, gguf: ggufNames()}
+	f.gguf.permuted()
+	return f
 }
 
 // smollm3Spec reads a config.json; the defaults are SmolLM3Config's.
@@ -40,4 +43,16 @@ func (c *config) noRope(s *Spec) {
 			s.Blocks[l].Rope = -1
 		}
 	}
+}
+
+// smollm3GGUF reads the metadata of a GGUF file, in which every fourth block is
+// without rotary embedding.
+func smollm3GGUF(g *ggufConfig) Spec {
+	s := g.decoder(rmsEps)
+	s.Ropes = []Rope{g.rope(10000, &s)}
+	s.uniform(BlockSpec{})
+	for l := 3; l < len(s.Blocks); l += 4 {
+		s.Blocks[l].Rope = -1
+	}
+	return s
 }

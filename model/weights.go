@@ -230,6 +230,9 @@ func (b *binder) mixture(prefix string, l int, k *block) (err error) {
 	if k.router, err = b.matrix(prefix+b.names.router+".weight", l, s.Experts, s.DModel); err != nil {
 		return err
 	}
+	if b.names.stacked[0] != "" {
+		return b.stacked(prefix, l, k)
+	}
 	for e := range s.Experts {
 		var x expert
 		at := prefix + fmt.Sprintf(b.names.expert, e)
@@ -243,6 +246,26 @@ func (b *binder) mixture(prefix string, l int, k *block) (err error) {
 			return err
 		}
 		k.experts = append(k.experts, x)
+	}
+	return nil
+}
+
+// stacked binds the experts of block l where each kind of matrix is one tensor.
+func (b *binder) stacked(prefix string, l int, k *block) error {
+	s := b.spec
+	all := [3]*tensor.Weight{}
+	for i, out := range [3]int{s.DExpert, s.DExpert, s.DModel} {
+		in := s.DModel + s.DExpert - out
+		w, err := b.matrix(prefix+b.names.stacked[i]+".weight", l, s.Experts*out, in)
+		if err != nil {
+			return err
+		}
+		all[i] = w
+	}
+	for e := range s.Experts {
+		k.experts = append(k.experts, expert{
+			all[0].Slice(e*s.DExpert, (e+1)*s.DExpert), all[1].Slice(e*s.DExpert, (e+1)*s.DExpert), all[2].Slice(e*s.DModel, (e+1)*s.DModel),
+		})
 	}
 	return nil
 }
