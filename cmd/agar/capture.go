@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -86,7 +87,7 @@ func runCapture(c *cobra.Command, args []string, o captureOptions) error {
 	case o.resume && o.data == "-":
 		return usagef("agar capture: --resume reads the data again, which standard input cannot; give a file")
 	}
-	if err := o.check(); err != nil {
+	if err := cmp.Or(o.check(), outDirectory("--out", o.out)); err != nil {
 		return err
 	}
 	r := newReporter(c)

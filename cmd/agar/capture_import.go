@@ -63,6 +63,9 @@ func runImport(c *cobra.Command, sources []string, o importOptions) error {
 	if (len(sources) == 0) == (o.tokenIDs == "") {
 		return usagef("agar capture import: give sources, or .npy files by --token-ids and --hook")
 	}
+	if err := outDirectory("--out", o.out); err != nil {
+		return err
+	}
 	r := newReporter(c)
 	defer r.close()
 	co, err := o.configure(c)

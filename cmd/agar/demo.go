@@ -80,6 +80,9 @@ func demoDir(keep string) (dir string, done func(), err error) {
 		dir, err = os.MkdirTemp("", "agar-demo-")
 		return dir, func() { os.RemoveAll(dir) }, err
 	}
+	if err := outDirectory("--keep", keep); err != nil {
+		return "", nil, err
+	}
 	if entries, err := os.ReadDir(keep); err == nil && len(entries) > 0 {
 		return "", nil, refused(fmt.Errorf("demo: %s is not empty, expected a new directory", keep))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +55,9 @@ checkpoints and dials as well.`,
 }
 
 func runPhase(c *cobra.Command, run string, o phaseOptions) error {
+	if err := cmp.Or(outFile("--out", o.out), outFile("--trajectory-out", o.follow.out)); err != nil {
+		return err
+	}
 	s, err := lora.OpenSeries(run)
 	if err != nil {
 		return refused(err)

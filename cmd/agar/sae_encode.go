@@ -47,6 +47,9 @@ func runEncode(c *cobra.Command, dir, input string, o encodeOptions) error {
 	if o.out == "" {
 		return usagef("agar sae encode: --out is needed; see 'agar sae encode --help'")
 	}
+	if err := outFile("--out", o.out); err != nil {
+		return err
+	}
 	s, hook, err := loadSAE(dir)
 	if err != nil {
 		return err

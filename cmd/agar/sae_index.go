@@ -75,6 +75,9 @@ func runIndex(c *cobra.Command, dir, capture string, o indexOptions) error {
 	if o.out == "" {
 		o.out = filepath.Join(dir, "index")
 	}
+	if err := outDirectory("--out", o.out); err != nil {
+		return err
+	}
 	r := newReporter(c)
 	defer r.close()
 	bo, err := o.build(c, r, dir, capture, hook)

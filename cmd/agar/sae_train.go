@@ -99,6 +99,9 @@ func runTrain(c *cobra.Command, path string, o trainOptions) error {
 	case o.out == "" || o.DSAE == 0 || o.Tokens == 0:
 		return usagef("agar sae train: --d-sae, --tokens and --out are needed; see 'agar sae train --help'")
 	}
+	if err := outDirectory("--out", o.out); err != nil {
+		return err
+	}
 	r := newReporter(c)
 	defer r.close()
 	var rep *trained

@@ -163,13 +163,53 @@ func cmdNPY(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	dim, err := strconv.Atoi(args[2])
 	ts.Check(err)
-	head := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", rows, dim)
-	head += strings.Repeat(" ", 127-10-len(head)) + "\n"
-	out := append([]byte("\x93NUMPY\x01\x00"), byte(len(head)), 0)
-	out = append(out, head...)
+	out := npyHeader("<f4", rows, dim)
 	for i := range rows * dim {
 		x := float32(math.Sin(float64(i%dim)*float64(1+i/dim%5))) + 1e-3*float32(i%7)
 		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(x))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out, 0o644))
+}
+
+// cmdTokens writes token ids 1, 2, 3 … as int32 to an .npy file: tokens FILE
+// DOCUMENTS TOKENS
+func cmdTokens(ts *testscript.TestScript, neg bool, args []string) {
+	wants(ts, !neg && len(args) == 3, "tokens FILE DOCUMENTS TOKENS")
+	docs, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	out := npyHeader("<i4", docs, n)
+	for i := range docs * n {
+		out = binary.LittleEndian.AppendUint32(out, uint32(1+i))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out, 0o644))
+}
+
+// npyHeader is the beginning of an .npy file of rows × dim values.
+func npyHeader(descr string, rows, dim int) []byte {
+	head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%d, %d), }", descr, rows, dim)
+	head += strings.Repeat(" ", 127-10-len(head)) + "\n"
+	return append(append([]byte("\x93NUMPY\x01\x00"), byte(len(head)), 0), head...)
+}
+
+// cmdActs writes a safetensors file with the tensors token_ids, int32 [rows], and
+// HOOK, float32 [rows, dim]: acts FILE ROWS DIM HOOK
+func cmdActs(ts *testscript.TestScript, neg bool, args []string) {
+	wants(ts, !neg && len(args) == 4, "acts FILE ROWS DIM HOOK")
+	rows, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	dim, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	head := fmt.Sprintf(`{"%s":{"dtype":"F32","shape":[%d,%d],"data_offsets":[0,%d]},"token_ids":{"dtype":"I32","shape":[%d],"data_offsets":[%d,%d]}}`,
+		args[3], rows, dim, 4*rows*dim, rows, 4*rows*dim, 4*rows*dim+4*rows)
+	head += strings.Repeat(" ", (8-len(head)%8)%8)
+	out := append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head...)
+	for i := range rows * dim {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(float32(math.Cos(float64(i)))))
+	}
+	for i := range rows {
+		out = binary.LittleEndian.AppendUint32(out, uint32(1+i))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out, 0o644))
 }

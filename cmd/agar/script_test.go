@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,6 +61,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NO_COLOR", "1")
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			if name == "mounts" {
+				return mounts(), nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    cmdExits,
 			"truncate": cmdTruncate,
@@ -75,6 +82,9 @@ func TestScripts(t *testing.T) {
 			"samefiles":  cmdSameFiles,
 			"notmp":      cmdNoTmp,
 			"npy":        cmdNPY,
+			"tokens":     cmdTokens,
+			"acts":       cmdActs,
+			"tinydisk":   cmdTinyDisk,
 			"sparse":     cmdSparse,
 			"holdlock":   cmdHoldLock,
 			"interrupts": cmdInterrupts,
