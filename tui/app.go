@@ -54,7 +54,7 @@ func newApp(ctx context.Context, caps capabilities, src *Sources) (*App, error) 
 	if caps.symbols == raster.ASCII {
 		a.grid.Fold = cell.ASCII
 	}
-	a.env = &env{ctx: ctx, src: src, theme: th, sym: caps.symbols, now: time.Now, goTo: a.push}
+	a.env = &env{ctx: ctx, src: src, theme: th, sym: caps.symbols, now: time.Now, goTo: a.push, say: func(hint string) { a.hint = hint }}
 	a.order = []screenID{screenOverview, screenFeatures, screenDetail, screenPhase}
 	a.screens = map[screenID]screen{
 		screenOverview: newOverview(a),

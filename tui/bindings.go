@@ -58,11 +58,23 @@ func keyName(k string) string {
 	return k
 }
 
-// label is all keys of b.
-func (b *binding) label() string {
+// keyNameOn is keyName, in ASCII where g shows nothing else: a sign that stands for
+// an arrow would name another key.
+func keyNameOn(g *cell.Grid, k string) string {
+	if g.Fold == nil {
+		return keyName(k)
+	}
+	if k == " " {
+		return "space"
+	}
+	return k
+}
+
+// label is all keys of b as they are named on g.
+func (b *binding) label(g *cell.Grid) string {
 	names := make([]string, len(b.keys))
 	for i, k := range b.keys {
-		names[i] = keyName(k)
+		names[i] = keyNameOn(g, k)
 	}
 	return strings.Join(names, " ")
 }
@@ -73,19 +85,19 @@ func (b *binding) label() string {
 func drawFooter(g *cell.Grid, r cell.Rect, groups []group, t *theme.Theme) {
 	_, r = r.Left(1)
 	n := len(groups) - 1
-	always, left := fitFooter(groups[n:], r.W)
-	shown, _ := fitFooter(groups[:n], left)
+	always, left := fitFooter(g, groups[n:], r.W)
+	shown, _ := fitFooter(g, groups[:n], left)
 	for _, b := range append(shown, always...) {
 		r = b.drawFooter(g, r, t)
 	}
 }
 
 // fitFooter takes bindings while they fit into w cells and returns what is left.
-func fitFooter(groups []group, w int) (shown []*binding, left int) {
+func fitFooter(g *cell.Grid, groups []group, w int) (shown []*binding, left int) {
 	for i := range groups {
 		for j := range groups[i].bindings {
 			b := &groups[i].bindings[j]
-			if need := b.footerWidth(); b.short != "" && need <= w {
+			if need := b.footerWidth(g); b.short != "" && need <= w {
 				shown, w = append(shown, b), w-need
 			}
 		}
@@ -94,14 +106,16 @@ func fitFooter(groups []group, w int) (shown []*binding, left int) {
 }
 
 // footerWidth is the room of b in the footer, with the gap after it.
-func (b *binding) footerWidth() int { return cell.Width(keyName(b.keys[0])) + cell.Width(b.short) + 3 }
+func (b *binding) footerWidth(g *cell.Grid) int {
+	return cell.Width(keyNameOn(g, b.keys[0])) + cell.Width(b.short) + 3
+}
 
 func (b *binding) drawFooter(g *cell.Grid, r cell.Rect, t *theme.Theme) cell.Rect {
 	st, ks := t.FG, t.Accent.With(cell.Bold)
 	if b.reason() != "" {
 		st, ks = t.Dim.With(cell.Faint), t.Dim.With(cell.Faint)
 	}
-	_, r = r.Left(g.Raw(r, keyName(b.keys[0]), ks) + 1)
+	_, r = r.Left(g.Raw(r, keyNameOn(g, b.keys[0]), ks) + 1)
 	_, r = r.Left(g.Raw(r, b.short, st) + 2)
 	return r
 }

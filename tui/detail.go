@@ -166,8 +166,8 @@ func (d *detail) bindings() []group {
 	}
 	return []group{
 		{"feature", []binding{
-			{keys: []string{"j", "down"}, help: "next feature of the table; next neighbour or example where that panel has the focus", short: "next", do: func() tea.Cmd { return d.moveDown(1) }},
-			{keys: []string{"k", "up"}, help: "previous feature, neighbour or example", do: func() tea.Cmd { return d.moveDown(-1) }},
+			{keys: []string{"j", "down"}, help: "next feature of the table; next neighbour where that panel has the focus", short: "next", do: func() tea.Cmd { return d.moveDown(1) }},
+			{keys: []string{"k", "up"}, help: "previous feature or neighbour", do: func() tea.Cmd { return d.moveDown(-1) }},
 			{keys: []string{"e"}, help: "examples: strongest, from every tenth of the range, random", short: "examples", do: d.nextKind},
 			{keys: []string{"ctrl+d", "pgdown"}, help: "further examples", do: func() tea.Cmd { d.scroll(4); return nil }},
 			{keys: []string{"ctrl+u", "pgup"}, help: "examples before these", do: func() tea.Cmd { d.scroll(-4); return nil }},

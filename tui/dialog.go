@@ -71,12 +71,12 @@ func (p *pager) draw(g *cell.Grid, r cell.Rect, a *App) {
 func (a *App) showHelp() tea.Cmd {
 	name, _ := a.front().title()
 	a.dialogs = append(a.dialogs, &pager{title: "Keys · " + name, lines: func(w int) []styled {
-		return helpLines(a.groups(), w, a.caps)
+		return helpLines(a.grid, a.groups(), w, a.caps)
 	}})
 	return nil
 }
 
-func helpLines(groups []group, w int, caps capabilities) []styled {
+func helpLines(g *cell.Grid, groups []group, w int, caps capabilities) []styled {
 	var out []styled
 	for _, gr := range groups {
 		out = append(out, styled{label: "─ " + gr.name + " ─"})
@@ -89,7 +89,7 @@ func helpLines(groups []group, w int, caps capabilities) []styled {
 			for j, l := range cell.Wrap(text, w-14) {
 				key := ""
 				if j == 0 {
-					key = b.label()
+					key = b.label(g)
 				}
 				out = append(out, styled{cell.PadRight(key, 14), l})
 			}

@@ -116,10 +116,19 @@ func TestJourneyScrubber(t *testing.T) {
 	open(t, screenPhase).see("step 190 of 395", "▲190 turn 44.0° ± 6.0°", "λ = 1", "▲ turn at 190").
 		press("h").see("step 185 of 395").press("l", "l").see("step 195 of 395").
 		press("H").see("step 145 of 395").press("g").see("step 1 of 395").press(">").see("step 145 of 395").press(">").see("step 190 of 395").
-		press("<").see("step 145 of 395").press("G").see("step 395 of 395").
+		press(">").see("no event after this checkpoint").press("<").see("step 145 of 395").press("G").see("step 395 of 395").
 		press("+").see("λ = 2").press("-", "-").see("λ = 0").press("-").see("λ = 0").
 		press("K").see("k=40").press("K").see("k=10").press("V").see("L22 down_proj").
 		press("j").press("enter").see("feature #").press("q").see("Timeline")
+}
+
+// TestEventsBetweenCheckpoints: an event between two checkpoints stops the cursor at
+// the one before it once, and does not keep it there.
+func TestEventsBetweenCheckpoints(t *testing.T) {
+	j := open(t, screenPhase)
+	p := j.a.screens[screenPhase].(*scrubber)
+	p.data.Events = []Event{{Kind: "grad_peak", Step: 147}, {Kind: "turn", Step: 190}}
+	j.press("g", ">").see("step 145 of 395", "grad_peak at 147").press(">").see("step 190 of 395").press("<").see("step 145 of 395").press("<").see("no event before")
 }
 
 func TestJourneyHelpInfoZoom(t *testing.T) {

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -20,5 +21,11 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	// teatest itself leaves the goroutine of its signal handler behind.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/charmbracelet/x/exp/teatest.NewTestModel.func2"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/charmbracelet/x/exp/teatest.NewTestModel.func2"),
+		goleak.Cleanup(func(code int) {
+			if builtAgar != "" {
+				os.RemoveAll(filepath.Dir(builtAgar))
+			}
+			os.Exit(code)
+		}))
 }

@@ -58,6 +58,7 @@ type env struct {
 	feature int // feature that the detail screen shows
 	axes    Axes
 	goTo    func(screenID) tea.Cmd // opens a screen on top of the current one
+	say     func(hint string)      // shows a line until the next key
 	// neighbour is the feature by rows after id in the table.
 	neighbour func(id, by int) (int, bool)
 }

@@ -246,18 +246,21 @@ func (p *scrubber) oneModule() string {
 	return ""
 }
 
-// toEvent moves to the next event in direction by.
+// toEvent moves to the next checkpoint in direction by that has an event. The
+// events between two checkpoints belong to the one before.
 func (p *scrubber) toEvent(by int) tea.Cmd {
-	best, found := 0, false
+	at, best, found := p.index(), 0, false
 	for _, ev := range p.data.Events {
-		if d := (ev.Step - p.env.step) * by; d > 0 && (!found || d < (best-p.env.step)*by) {
-			best, found = ev.Step, true
+		i := indexAt(p.steps(), ev.Step)
+		if d := (i - at) * by; d > 0 && (!found || d < (best-at)*by) {
+			best, found = i, true
 		}
 	}
 	if !found {
+		p.env.say(map[int]string{1: "no event after this checkpoint; < goes back", -1: "no event before this checkpoint; > goes on"}[by])
 		return nil
 	}
-	return p.moveTo(indexAt(p.steps(), best))
+	return p.moveTo(best)
 }
 
 func (p *scrubber) dialBy(by int) tea.Cmd {

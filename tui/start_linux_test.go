@@ -39,12 +39,12 @@ func openPTY(t *testing.T) (master, slave *os.File) {
 	return m, s
 }
 
-// firstFrame starts the program on a terminal that never answers and returns how
-// long its first frame took, and all output until it has quit.
-func firstFrame(t *testing.T) (took time.Duration, output []byte) {
+// firstFrame starts a program on a terminal that never answers and returns how long
+// it took until want was in its output, and all output until q has ended it.
+func firstFrame(t *testing.T, want string, argv ...string) (took time.Duration, output []byte) {
 	t.Helper()
 	master, slave := openPTY(t)
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), childVar+"=1", "TERM=xterm-256color", "COLORFGBG=", "NO_COLOR=", "LC_ALL=C.UTF-8")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -57,7 +57,7 @@ func firstFrame(t *testing.T) (took time.Duration, output []byte) {
 	for {
 		n, err := master.Read(buf)
 		output = append(output, buf[:n]...)
-		if took == 0 && bytes.Contains(output, []byte("What is open")) {
+		if took == 0 && bytes.Contains(output, []byte(want)) {
 			took = time.Since(start)
 			if _, err := master.Write([]byte("q")); err != nil {
 				t.Fatal(err)
@@ -82,7 +82,7 @@ func TestTerminalThatNeverAnswers(t *testing.T) {
 	best := time.Hour
 	var output []byte
 	for range 3 {
-		took, out := firstFrame(t)
+		took, out := firstFrame(t, "What is open", os.Args[0])
 		best, output = min(best, took), out
 	}
 	t.Logf("first frame after %v", best)
@@ -92,6 +92,27 @@ func TestTerminalThatNeverAnswers(t *testing.T) {
 	for _, s := range []string{"\x1b[?1049h", "\x1b[?1049l", "\x1b[?25h", askBackground} {
 		if !bytes.Contains(output, []byte(s)) {
 			t.Errorf("the output has no %q", s)
+		}
+	}
+}
+
+// TestTerminalFirstFrame: the demo and the artefacts it leaves, as the program is
+// built, are on a terminal that never answers within a second.
+func TestTerminalFirstFrame(t *testing.T) {
+	needTmux(t)
+	dir := keptDemo(t)
+	for _, c := range []struct {
+		want string
+		argv []string
+	}{{"Stages", []string{agar(t), "demo"}}, {"Timeline", []string{agar(t), "tui", dir}}} {
+		best := time.Hour
+		for range 3 {
+			took, _ := firstFrame(t, c.want, c.argv...)
+			best = min(best, took)
+		}
+		t.Logf("%v: first frame after %v", c.argv[1], best)
+		if best > time.Second {
+			t.Errorf("%v: the first frame took %v, expected at most 1 s", c.argv[1], best)
 		}
 	}
 }
