@@ -255,7 +255,7 @@ func noise(s ModuleSummary) Noise {
 		n.Windows += c.Windows
 		n.Lost += c.Windows - c.Defined
 	}
-	n.Dominated = n.noisy() || n.Windows >= minKept && 2*n.Lost > n.Windows
+	n.Dominated = n.noisy() || n.Windows >= MinWindows && 2*n.Lost > n.Windows
 	return n
 }
 

@@ -108,7 +108,7 @@ func sumUp(steps []int, k int, angles []plainAngle) TurnAtK {
 			s.MaxDeg, s.ArgmaxStep, s.Turner, s.ARENA = Number(a.deg), steps[a.at], Number(a.cos), Number(-a.cos)
 		}
 	}
-	s.Kept, s.TakesPart = len(deg), len(deg) >= minKept
+	s.Kept, s.TakesPart = len(deg), len(deg) >= MinWindows
 	s.MedianDeg = Number(stats.Median(deg))
 	for _, p := range stats.Peaks(deg) {
 		if steps[at[p.Index]] == s.ArgmaxStep {

@@ -71,8 +71,8 @@ func (d detector) curve(w *walk, k int) []debiasedAngle {
 	return out
 }
 
-// minKept is the number of boundaries below which a k takes no part.
-const minKept = 10
+// MinWindows is the number of boundaries below which a k takes no part.
+const MinWindows = 10
 
 // defined keeps the angles that are not lost in noise; nil when they are too few
 // for this k to take part.
@@ -83,7 +83,7 @@ func defined(curve []debiasedAngle) []debiasedAngle {
 			out = append(out, a)
 		}
 	}
-	if len(out) < minKept || 2*len(out) < len(curve) {
+	if len(out) < MinWindows || 2*len(out) < len(curve) {
 		return nil
 	}
 	return out

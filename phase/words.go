@@ -28,8 +28,8 @@ func (b *builder) warnings(r *run) {
 	if r.series.State == nil {
 		b.rep.Warnings = append(b.rep.Warnings, "no trainer_state.json: loss and gradient norm are null")
 	}
-	if len(b.steps) < 2*minKept {
-		b.rep.Warnings = append(b.rep.Warnings, fmt.Sprintf("%d checkpoints are few: a turn needs at least %d windows at one k", len(b.steps), minKept))
+	if len(b.steps) < 2*MinWindows {
+		b.rep.Warnings = append(b.rep.Warnings, fmt.Sprintf("%d checkpoints are few: a turn needs at least %d windows at one k", len(b.steps), MinWindows))
 	}
 }
 

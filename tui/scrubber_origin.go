@@ -3,11 +3,15 @@ package tui
 import "fmt"
 
 func (p *scrubber) timelineOrigin() []origin {
-	return []origin{
+	out := []origin{
 		{"event ▲ turn", "a peak of the debiased turn angle with a topographic prominence of at least 15° and three standard errors, merged over k; its step is the checkpoint of the largest angle", "checkpoints that still move", p.data.Source},
 		{"event ⚑ grad_peak", "the peak of the logged gradient norm", "logged steps", p.data.Source},
 		{"steps", "optimiser steps at which a checkpoint was saved", "", p.data.Run},
 	}
+	for _, n := range p.data.Notes {
+		out = append(out, origin{"note", n, "", p.data.Source})
+	}
+	return out
 }
 
 func (p *scrubber) logOrigin() []origin {

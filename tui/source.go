@@ -181,7 +181,7 @@ type Phase struct {
 	PC1, PC2       []float64
 	Ratio          [2]float64 // shares of variance of PC1 and PC2
 	Median         float64    // of Turn
-	Looked         bool       // some checkpoint has a debiased angle at some k
+	Looked         bool       // at some k enough checkpoints have a debiased angle
 	Events         []Event
 	Notes          []string
 	Source         string

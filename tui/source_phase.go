@@ -181,16 +181,19 @@ func (v *phaseView) rows() {
 	}
 }
 
-// windows finds out at which k the angles have values.
+// windows finds out at which k the angles have values, and whether they have
+// enough at one for a turn to be looked for.
 func (v *phaseView) windows() {
-	turn, debiased := map[int]bool{}, map[int]bool{}
+	turn, debiased, values := map[int]bool{}, map[int]bool{}, map[string]int{}
 	for i := range v.rep.Checkpoints {
 		for _, m := range v.rep.Checkpoints[i].Modules {
 			for k, est := range m.Debiased {
 				if math.IsNaN(float64(est.Value)) {
 					continue
 				}
-				v.p.Looked = true
+				at := fmt.Sprint(m.Name, k)
+				values[at]++
+				v.p.Looked = v.p.Looked || values[at] >= phase.MinWindows
 				debiased[k] = debiased[k] || m.Name == v.p.Module
 			}
 			for k, angle := range m.Turn {
