@@ -108,8 +108,9 @@ Question: How can I invest 2,000 dollars safely?
 Answer: Keep enough for three months of rent first, then spread the rest over a broad index fund.`
 
 // Inspect reports on the model and, when l is not nil, on that adapter on it.
-// Only reading or computing can fail; an adapter that does not fit is reported.
-func (m *Model) Inspect(ctx context.Context, l *lora.Adapter) (*Inspection, error) {
+// Only reading or computing can fail; an adapter that does not fit, or that Attach
+// refuses with the options o, is reported.
+func (m *Model) Inspect(ctx context.Context, l *lora.Adapter, o AttachOptions) (*Inspection, error) {
 	s := &m.Spec
 	r := &Inspection{
 		Name: m.Name, Path: m.Dir, Files: m.Files, Architecture: s.Architecture, Layers: s.Layers, DModel: s.DModel, DMLP: s.DMLP,
@@ -126,7 +127,7 @@ func (m *Model) Inspect(ctx context.Context, l *lora.Adapter) (*Inspection, erro
 		r.Hooks = m.Shapes(a)
 	}
 	var err error
-	r.Adapter, err = m.inspectAdapter(ctx, l)
+	r.Adapter, err = m.inspectAdapter(ctx, l, o)
 	return r, err
 }
 
@@ -160,7 +161,7 @@ func (w *weights) storedBytes() map[string]int64 {
 	return sum
 }
 
-func (m *Model) inspectAdapter(ctx context.Context, l *lora.Adapter) (*AdapterInspected, error) {
+func (m *Model) inspectAdapter(ctx context.Context, l *lora.Adapter, o AttachOptions) (*AdapterInspected, error) {
 	r := &AdapterInspected{
 		Dir: l.Dir, Kind: l.Kind(), File: l.File, SHA256: l.SHA256, BaseModel: l.Config.BaseModel,
 		Match: m.Match(l), Modules: []ModuleInspected{}, Saved: []SavedInspected{}, Warnings: append([]string{}, l.Warnings...),
@@ -180,7 +181,12 @@ func (m *Model) inspectAdapter(ctx context.Context, l *lora.Adapter) (*AdapterIn
 	}
 	r.Warnings = append([]string{}, a.Warnings()...)
 	if a.idle(l) {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: every B is zero, so the adapter changes nothing", l.Dir))
+		why := fmt.Sprintf("%s: every B is zero, so the adapter changes nothing", l.Dir)
+		r.Warnings = append(r.Warnings, why)
+		if !o.AllowZero {
+			why += " (--allow-zero-adapter takes it)"
+			r.Problem = &why
+		}
 	}
 	r.KL, err = m.probe(ctx, a)
 	return r, err

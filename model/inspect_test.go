@@ -17,7 +17,7 @@ func TestInspect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := m.Inspect(context.Background(), l)
+	r, err := m.Inspect(context.Background(), l, AttachOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestInspectReportsWhatDoesNotFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := m.Inspect(context.Background(), l)
+	r, err := m.Inspect(context.Background(), l, AttachOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestInspectReportsWhatDoesNotFit(t *testing.T) {
 		clear(l.Modules[i].B)
 	}
 	fits := open(t, filepath.Join("testdata", "tied"))
-	if r, err = fits.Inspect(context.Background(), l); err != nil || r.Adapter.KL.AdaptedBase != 0 || len(r.Adapter.Warnings) != 1 {
+	if r, err = fits.Inspect(context.Background(), l, AttachOptions{}); err != nil || r.Adapter.KL.AdaptedBase != 0 || len(r.Adapter.Warnings) != 1 || r.Adapter.Problem == nil {
 		t.Errorf("a zero adapter: %v, %+v", err, r.Adapter)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"agar/model/lora"
 	"agar/model/safetensors"
@@ -49,15 +50,32 @@ func openRun(s *lora.Series) (r *run, err error) {
 			return r, err
 		}
 		r.readers = append(r.readers, reader)
-		names := reader.Names()
 		if i == 0 {
-			r.names = names
+			r.names = reader.Names()
 		}
-		if d := firstDifference(r.names, names); d != "" {
-			return r, fmt.Errorf("phase: %s: module %s is not in both this checkpoint and %s", c.Dir, d, s.Checkpoints[0].Dir)
+		if d := unlike(r.readers[0], reader); d != "" {
+			return r, fmt.Errorf("phase: %s: %s is not in both this checkpoint and %s", c.Dir, d, s.Checkpoints[0].Dir)
 		}
 	}
 	return r, nil
+}
+
+// unlike names something that only one of two checkpoints has: a module, a
+// parameter saved in full, or DoRA.
+func unlike(a, b *lora.Reader) string {
+	if d := firstDifference(a.Names(), b.Names()); d != "" {
+		return "module " + d
+	}
+	x, y := a.SavedNames(), b.SavedNames()
+	slices.Sort(x)
+	slices.Sort(y)
+	if d := firstDifference(x, y); d != "" {
+		return "parameter " + d
+	}
+	if a.Config.DoRA != b.Config.DoRA {
+		return "DoRA"
+	}
+	return ""
 }
 
 // firstDifference names an element that only one of two sorted lists has.

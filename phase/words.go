@@ -25,12 +25,30 @@ func (b *builder) warnings(r *run) {
 			}
 		}
 	}
+	b.rep.Warnings = append(b.rep.Warnings, r.beside()...)
 	if r.series.State == nil {
 		b.rep.Warnings = append(b.rep.Warnings, "no trainer_state.json: loss and gradient norm are null")
 	}
 	if len(b.steps) < 2*MinWindows {
 		b.rep.Warnings = append(b.rep.Warnings, fmt.Sprintf("%d checkpoints are few: a turn needs at least %d windows at one k", len(b.steps), MinWindows))
 	}
+}
+
+// beside says what was trained and is not in ΔW = s·B·A, which norms and angles are
+// of.
+func (r *run) beside() (out []string) {
+	x := r.readers[len(r.readers)-1]
+	if x.Config.DoRA {
+		out = append(out, "DoRA: norms and angles are of ΔW = s·B·A; how the magnitudes scale W + ΔW is left out")
+	}
+	if x.Config.LoRABias {
+		out = append(out, "lora_bias: norms and angles are of ΔW = s·B·A; the biases are left out")
+	}
+	if saved := x.SavedNames(); len(saved) > 0 {
+		slices.Sort(saved)
+		out = append(out, fmt.Sprintf("%d parameters were trained in full (%s and others like it): norms and angles are of ΔW = s·B·A and leave them out", len(saved), saved[0]))
+	}
+	return out
 }
 
 // caveats adds what the result itself calls for.

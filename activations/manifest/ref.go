@@ -18,6 +18,7 @@ type Ref struct {
 	Files  map[string]string `json:"files,omitempty"`  // SHA-256 by name inside Path, when there are several
 	Note   string            `json:"note,omitempty"`   // one sentence a reader must know
 	Lambda *float64          `json:"lambda,omitempty"` // the dial of an adapter
+	With   []Ref             `json:"with,omitempty"`   // the adapters that were summed with this one
 }
 
 // RefOf describes path by hashing files of it: names relative to the directory

@@ -15,6 +15,7 @@ import (
 	"agar/activations"
 	"agar/activations/manifest"
 	"agar/model"
+	"agar/model/lora"
 )
 
 type captureOptions struct {
@@ -110,7 +111,7 @@ func (o captureOptions) check() error {
 		return usagef("agar capture: found --dtype %q, expected auto, f16 or f32", o.dtype)
 	case o.ctx < 1 || o.tokens < 0 || o.shardRows < 1:
 		return usagef("agar capture: found --ctx %d, --tokens %d, --shard-rows %d, expected at least 1, 0 and 1", o.ctx, o.tokens, o.shardRows)
-	case o.difference && o.adapter.dir == "":
+	case o.difference && o.adapter.none():
 		return usagef("agar capture: --difference needs --adapter")
 	}
 	for i, h := range o.hooks {
@@ -199,17 +200,31 @@ func modelRef(m *model.Model) (manifest.Ref, error) {
 	return r, err
 }
 
+// adapterRef names the adapters that a sums and hashes what was read of them, each
+// with the dial that it has at lambda.
 func adapterRef(a *model.Adapter, lambda float64) manifest.Ref {
-	l := a.LoRA()
+	var refs []manifest.Ref
+	for _, p := range a.Parts() {
+		refs = append(refs, partRef(p, lambda))
+	}
+	for _, w := range a.Warnings() {
+		refs[0].Note = w
+	}
+	refs[0].With = refs[1:]
+	return refs[0]
+}
+
+func partRef(p model.Part, lambda float64) manifest.Ref {
+	l, dial := p.LoRA, p.Dial*lambda
 	dir, err := filepath.Abs(l.Dir)
 	if err != nil {
 		dir = l.Dir
 	}
-	ref := manifest.Ref{Path: dir, Name: filepath.Base(dir), SHA256: l.SHA256, Lambda: &lambda}
-	for _, w := range a.Warnings() {
-		ref.Note = w
+	r := manifest.Ref{Path: dir, Name: filepath.Base(dir), SHA256: l.SHA256, Lambda: &dial}
+	if l.ConfigSHA256 != "" {
+		r.Files = map[string]string{lora.ConfigFile: l.ConfigSHA256, filepath.Base(l.File): l.SHA256}
 	}
-	return ref
+	return r
 }
 
 // inputError is an error in the data that a command was given.
@@ -274,18 +289,38 @@ func storeModel(c *cobra.Command, man manifest.Manifest, override string) (*mode
 	if man.Adapter.Path == "" {
 		return m, nil, 0, nil
 	}
-	a, err := attachDir(m, man.Adapter.Path, true, warner(c))
+	a, lambda, err := storeAdapter(m, man.Adapter, warner(c))
 	if err != nil {
 		m.Close()
 		return nil, nil, 0, err
 	}
-	if a.LoRA().SHA256 != man.Adapter.SHA256 {
-		m.Close()
-		return nil, nil, 0, fmt.Errorf("adapter %s: found hash %.12s, the capture was made with %.12s", man.Adapter.Path, a.LoRA().SHA256, man.Adapter.SHA256)
-	}
-	lambda := float32(1)
-	if man.Adapter.Lambda != nil {
-		lambda = float32(*man.Adapter.Lambda)
-	}
 	return m, a, lambda, nil
+}
+
+// storeAdapter attaches the adapters that a capture was made with, after checking
+// that they are the same files. The dial is that of a lone adapter; of several
+// each has its own.
+func storeAdapter(m *model.Model, ref manifest.Ref, warn func(string)) (*model.Adapter, float32, error) {
+	var parts []model.Dialled
+	for _, r := range append([]manifest.Ref{ref}, ref.With...) {
+		a, err := attachDir(m, r.Path, true, warn)
+		if err != nil {
+			return nil, 0, err
+		}
+		if l := a.LoRA(); l.SHA256 != r.SHA256 {
+			return nil, 0, fmt.Errorf("adapter %s: found hash %.12s, the capture was made with %.12s", r.Path, l.SHA256, r.SHA256)
+		} else if was := r.Files[lora.ConfigFile]; was != "" && was != l.ConfigSHA256 {
+			return nil, 0, fmt.Errorf("adapter %s: found %s with hash %.12s, the capture was made with %.12s", r.Path, lora.ConfigFile, l.ConfigSHA256, was)
+		}
+		dial := 1.0
+		if r.Lambda != nil {
+			dial = *r.Lambda
+		}
+		parts = append(parts, model.Dialled{Adapter: a, Dial: dial})
+	}
+	if len(parts) == 1 {
+		return parts[0].Adapter, float32(parts[0].Dial), nil
+	}
+	a, err := model.Combine(parts...)
+	return a, 1, err
 }

@@ -17,7 +17,11 @@ func emitScript(c *cobra.Command, args []string, o captureOptions) error {
 	if len(args) != 1 || o.data == "" || o.out == "" || len(o.hooks) == 0 {
 		return usagef("agar capture --emit-script: a model, --data, --hooks and --out are needed, as the script will use them")
 	}
-	checkpoints, err := scriptCheckpoints(o.adapter.dir)
+	dir, ok := o.adapter.one()
+	if !ok && !o.adapter.none() {
+		return usagef("agar capture --emit-script: found --adapter %q, expected one adapter without a dial", o.adapter.given)
+	}
+	checkpoints, err := scriptCheckpoints(dir)
 	if err != nil {
 		return refused(err)
 	}

@@ -65,40 +65,6 @@ func openModel(name string) (*model.Model, error) {
 	return m, refused(err)
 }
 
-// adapterFlags are the flags that choose an adapter.
-type adapterFlags struct {
-	dir       string
-	allowZero bool
-}
-
-func (f *adapterFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.dir, "adapter", "", "PEFT adapter `DIR`, attached unmerged")
-	c.Flags().BoolVar(&f.allowZero, "allow-zero-adapter", false, "take an adapter whose B is all zero (it changes nothing)")
-}
-
-// attach loads the adapter and attaches it to m; nil when none was asked for.
-func (f *adapterFlags) attach(m *model.Model, warn func(string)) (*model.Adapter, error) {
-	if f.dir == "" {
-		return nil, nil
-	}
-	return attachDir(m, f.dir, f.allowZero, warn)
-}
-
-func attachDir(m *model.Model, dir string, allowZero bool, warn func(string)) (*model.Adapter, error) {
-	l, err := lora.Load(dir)
-	if err != nil {
-		return nil, refused(seriesHint(dir, err))
-	}
-	a, err := m.Attach(l, model.AttachOptions{AllowZero: allowZero})
-	if err != nil {
-		return nil, refused(err)
-	}
-	for _, w := range a.Warnings() {
-		warn(strings.TrimSpace(w))
-	}
-	return a, nil
-}
-
 // seriesHint says of a run that was given as an adapter what to give instead.
 func seriesHint(dir string, err error) error {
 	s, noSeries := lora.OpenSeries(dir)

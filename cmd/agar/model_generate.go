@@ -132,55 +132,59 @@ func readPrompts(c *cobra.Command, o generateOptions) ([]string, error) {
 	return ps, err
 }
 
-// variants lists what to run: the base alone without an adapter, else every
-// checkpoint at every dial.
+// variants lists what to run: the base alone without an adapter, else the sum of
+// the adapters, or every checkpoint, at every dial.
 func variants(c *cobra.Command, m *model.Model, o generateOptions) ([]variant, error) {
-	if o.adapter.dir == "" {
+	if o.adapter.none() {
 		if len(o.checkpoints) > 0 || c.Flags().Changed("lambda") {
 			return nil, usagef("agar model generate: --lambda and --checkpoint need --adapter")
 		}
 		return []variant{{}}, nil
 	}
-	dirs, err := adapterDirs(o)
+	if len(o.checkpoints) == 0 {
+		a, err := o.adapter.attach(m, warner(c))
+		if err != nil {
+			return nil, err
+		}
+		return dialled(variant{adapter: a, dir: strings.Join(o.adapter.given, " + ")}, o.lambdas), nil
+	}
+	return checkpointVariants(c, m, o)
+}
+
+// dialled is a variant at every dial.
+func dialled(v variant, lambdas []float64) []variant {
+	vs := make([]variant, len(lambdas))
+	for i, l := range lambdas {
+		vs[i] = v
+		vs[i].lambda = l
+	}
+	return vs
+}
+
+// checkpointVariants are the checkpoints asked for of a series at every dial. An
+// all-zero B is legal there.
+func checkpointVariants(c *cobra.Command, m *model.Model, o generateOptions) ([]variant, error) {
+	run, ok := o.adapter.one()
+	if !ok {
+		return nil, usagef("agar model generate: found --checkpoint with --adapter %q, expected one series without a dial", o.adapter.given)
+	}
+	s, err := lora.OpenSeries(run)
 	if err != nil {
 		return nil, refused(err)
 	}
 	var vs []variant
-	for _, d := range dirs {
-		a, err := attachDir(m, d.Dir, o.adapter.allowZero || d.Step >= 0, warner(c))
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range o.lambdas {
-			v := variant{adapter: a, dir: d.Dir, lambda: l}
-			if d.Step >= 0 {
-				step := d.Step
-				v.checkpoint = &step
-			}
-			vs = append(vs, v)
-		}
-	}
-	return vs, nil
-}
-
-// adapterDirs are the adapter itself (step −1), or the checkpoints asked for.
-func adapterDirs(o generateOptions) ([]lora.Checkpoint, error) {
-	if len(o.checkpoints) == 0 {
-		return []lora.Checkpoint{{Step: -1, Dir: o.adapter.dir}}, nil
-	}
-	s, err := lora.OpenSeries(o.adapter.dir)
-	if err != nil {
-		return nil, err
-	}
-	var dirs []lora.Checkpoint
 	for _, step := range o.checkpoints {
 		ck, err := s.At(step)
 		if err != nil {
+			return nil, refused(err)
+		}
+		a, err := attachDir(m, ck.Dir, true, warner(c))
+		if err != nil {
 			return nil, err
 		}
-		dirs = append(dirs, ck)
+		vs = append(vs, dialled(variant{adapter: a, dir: ck.Dir, checkpoint: &ck.Step}, o.lambdas)...)
 	}
-	return dirs, nil
+	return vs, nil
 }
 
 func generateAll(ctx context.Context, c *cobra.Command, m *model.Model, prompts []string, vs []variant, o generateOptions) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,25 +16,28 @@ import (
 
 func newModelInspect() *cobra.Command {
 	var dir string
-	var asJSON bool
+	var allowZero, asJSON bool
 	c := &cobra.Command{
 		Use:   "inspect MODEL [--adapter DIR]",
 		Short: "what a model is, and how an adapter sits on it",
 		Long: `Shows the model's shape and, with --adapter, which of the adapter's keys match,
-s, ‖sBA‖_F and its ratio to ‖W‖_F of every module, the KL divergence to the base
-per token on a built-in text, and the hash of the file that was read.`,
+s, ‖sBA‖_F and its ratio to ‖W‖_F of every module, how far DoRA's magnitudes and
+what was trained in full moved, the KL divergence to the base per token on a
+built-in text, and the hash of the file that was read. An adapter that does not fit
+or changes nothing is shown and refused.`,
 		Example: "  agar model inspect SmolLM2-135M-Instruct --adapter run/checkpoint-40",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return runInspect(c, args[0], dir, asJSON)
+			return runInspect(c, args[0], dir, model.AttachOptions{AllowZero: allowZero}, asJSON)
 		},
 	}
-	c.Flags().StringVar(&dir, "adapter", "", "PEFT adapter `DIR`")
+	c.Flags().StringVar(&dir, "adapter", "", "PEFT adapter `DIR` or steering_vector.pt")
+	c.Flags().BoolVar(&allowZero, "allow-zero-adapter", false, "take an adapter that changes nothing, whose B is all zero")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one object")
 	return c
 }
 
-func runInspect(c *cobra.Command, name, dir string, asJSON bool) error {
+func runInspect(c *cobra.Command, name, dir string, o model.AttachOptions, asJSON bool) error {
 	m, err := openModel(name)
 	if err != nil {
 		return err
@@ -42,10 +46,10 @@ func runInspect(c *cobra.Command, name, dir string, asJSON bool) error {
 	var l *lora.Adapter
 	if dir != "" {
 		if l, err = lora.Load(dir); err != nil {
-			return refused(err)
+			return refused(seriesHint(dir, err))
 		}
 	}
-	in, err := m.Inspect(c.Context(), l)
+	in, err := m.Inspect(c.Context(), l, o)
 	if err != nil {
 		return err
 	}
@@ -131,8 +135,11 @@ func printAdapter(w io.Writer, a *model.AdapterInspected) error {
 		return nil
 	}
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(t, "\nadapter\t%s\nfile\t%s\nsha256\t%s\ntrained on\t%s\n", a.Dir, a.File, a.SHA256, a.BaseModel)
-	fmt.Fprintf(t, "matched\t%d modules\nunmatched\t%s\n", len(a.Matched), orNone(a.Unmatched))
+	fmt.Fprintf(t, "\nadapter\t%s\nkind\t%s\nfile\t%s\nsha256\t%s\ntrained on\t%s\n", a.Dir, a.Kind, a.File, a.SHA256, cmp.Or(a.BaseModel, "not said"))
+	fmt.Fprintf(t, "matched\t%d modules and %d parameters saved in full\nunmatched\t%s\n", len(a.Modules), len(a.Saved), orNone(a.Unmatched))
+	if len(a.Missing) > 0 {
+		fmt.Fprintf(t, "missing\t%s\n", strings.Join(a.Missing, ", "))
+	}
 	if a.FirstHook != nil {
 		fmt.Fprintf(t, "first hook\t%s\n", *a.FirstHook)
 	}
@@ -142,11 +149,39 @@ func printAdapter(w io.Writer, a *model.AdapterInspected) error {
 	for _, x := range a.Warnings {
 		fmt.Fprintf(t, "warning\t%s\n", x)
 	}
-	fmt.Fprintln(t, "\nmodule\tr\ts\t‖A‖\t‖B‖\t‖sBA‖\t‖W‖\tratio")
-	for _, m := range a.Modules {
-		fmt.Fprintf(t, "%s\t%d\t%.5g\t%.5g\t%.5g\t%.5g\t%.5g\t%.3g\n", m.Name, m.R, m.Scale, m.NormA, m.NormB, m.NormDelta, m.NormW, m.Ratio)
-	}
+	printFactors(t, a)
 	return t.Flush()
+}
+
+// printFactors writes a line for each module, and one for each parameter that was
+// saved in full.
+func printFactors(w io.Writer, a *model.AdapterInspected) {
+	fmt.Fprintln(w, "\nmodule\tr\ts\t‖A‖\t‖B‖\t‖sBA‖\t‖W‖\tratio\tbeside")
+	for _, m := range a.Modules {
+		fmt.Fprintf(w, "%s\t%d\t%.5g\t%.5g\t%.5g\t%.5g\t%.5g\t%.3g\t%s\n", m.Name, m.R, m.Scale, m.NormA, m.NormB, m.NormDelta, m.NormW, m.Ratio, beside(m))
+	}
+	if len(a.Saved) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nsaved in full\tshape\t‖W' − W‖\t‖W‖\tratio")
+	for _, s := range a.Saved {
+		fmt.Fprintf(w, "%s\t%v\t%.5g\t%.5g\t%.3g\n", s.Name, s.Shape, s.NormDelta, s.NormW, s.Ratio)
+	}
+}
+
+// beside says what a module has beside its factors.
+func beside(m model.ModuleInspected) string {
+	var out []string
+	if m.Magnitude != nil {
+		out = append(out, fmt.Sprintf("DoRA, |m/‖W‖ − 1| ≤ %.3g", *m.Magnitude))
+	}
+	if m.NormBias > 0 {
+		out = append(out, fmt.Sprintf("bias, ‖s·b‖ %.5g", m.NormBias))
+	}
+	if m.Kind != "linear" {
+		out = append(out, m.Kind)
+	}
+	return strings.Join(out, ", ")
 }
 
 func orNone(s []string) string {

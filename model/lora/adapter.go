@@ -3,6 +3,7 @@ package lora
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"agar/model/safetensors"
@@ -10,13 +11,29 @@ import (
 
 // Adapter is one loaded adapter: the state of a fine-tune at one step.
 type Adapter struct {
-	Dir      string // as given to Load
-	File     string // the weights file that was read
-	SHA256   string // of File
-	Config   Config
-	Modules  []Module // by layer, then name
-	Saved    []Saved  // parameters trained in full beside them, by layer, then name
-	Warnings []string
+	Dir    string // as given to Load
+	File   string // the weights file that was read
+	SHA256 string // of File
+	// ConfigSHA256 is that of adapter_config.json, "" of a steering vector.
+	ConfigSHA256 string
+	Config       Config
+	Modules      []Module // by layer, then name
+	Saved        []Saved  // parameters trained in full beside them, by layer, then name
+	Warnings     []string
+}
+
+// hash fills in the hashes of the files that were read.
+func (a *Adapter) hash() (err error) {
+	if a.SHA256, err = safetensors.HashFile(a.File); err != nil {
+		return fmt.Errorf("lora: %w", err)
+	}
+	if _, ok := steeringOf(a.Dir); ok {
+		return nil
+	}
+	if a.ConfigSHA256, err = safetensors.HashFile(filepath.Join(a.Dir, ConfigFile)); err != nil {
+		return fmt.Errorf("lora: %w", err)
+	}
+	return nil
 }
 
 // Kind says in a word what the adapter is: LoRA, DoRA or steering vector.
@@ -79,8 +96,5 @@ func Load(dir string) (*Adapter, error) {
 	if err := r.Close(); err != nil {
 		return nil, err
 	}
-	if a.SHA256, err = safetensors.HashFile(a.File); err != nil {
-		return nil, fmt.Errorf("lora: %w", err)
-	}
-	return a, nil
+	return a, a.hash()
 }

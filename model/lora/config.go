@@ -53,12 +53,12 @@ func ParseConfig(data []byte) (c Config, warnings []string, err error) {
 	return c, warnings, c.check()
 }
 
-// configFile is the name of an adapter's configuration inside its directory.
-const configFile = "adapter_config.json"
+// ConfigFile is the name of an adapter's configuration inside its directory.
+const ConfigFile = "adapter_config.json"
 
 // readConfig reads dir/adapter_config.json.
 func readConfig(dir string) (Config, []string, error) {
-	path := filepath.Join(dir, configFile)
+	path := filepath.Join(dir, ConfigFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, nil, fmt.Errorf("lora: %w", err)

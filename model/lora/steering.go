@@ -23,7 +23,7 @@ func steeringOf(path string) (file string, ok bool) {
 	if err == nil && !st.IsDir() {
 		return path, filepath.Ext(path) == ".pt"
 	}
-	if _, err := os.Stat(filepath.Join(path, configFile)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(path, ConfigFile)); !errors.Is(err, fs.ErrNotExist) {
 		return "", false
 	}
 	file = filepath.Join(path, SteeringFile)
