@@ -82,6 +82,7 @@ type capture struct {
 	columns []Column // dtype Auto until it is decided
 	w       *storeWriter
 	peeked  []*work // forwards done to decide the dtype
+	planned Memory
 	roles   [256]int64
 	resumed bool
 	started time.Time
@@ -216,6 +217,13 @@ func (c *capture) decide(ctx context.Context) error {
 	if err := c.plan(0).check(c.o.Dir, c.o.Blob); err != nil {
 		return err
 	}
+	var err error
+	if c.planned, err = c.memory(); err != nil {
+		return fmt.Errorf("activations: capture: %w", err)
+	}
+	if c.o.MemoryPlanned != nil {
+		c.o.MemoryPlanned(c.planned)
+	}
 	rate, largest, err := c.peek(ctx, auto)
 	if err != nil {
 		return err
@@ -237,6 +245,7 @@ func (c *capture) decide(ctx context.Context) error {
 	c.total = p.Rows
 	c.emit(progress.Event{Stage: "plan", Total: p.Rows, Unit: "tokens", Message: p.String(), Values: map[string]float64{
 		"bytes": float64(p.Bytes), "free_bytes": float64(p.FreeBytes), "bytes_per_row": float64(p.BytesPerRow), "tokens_per_sec": p.TokensPerSec,
+		"memory_weights": float64(p.Memory.Weights), "memory": float64(p.Memory.Total()),
 	}})
 	if c.o.Planned != nil {
 		return c.o.Planned(*p)
@@ -325,7 +334,7 @@ func (c *capture) plan(rate float64) *Plan {
 			cols[i].DType = F16
 		}
 	}
-	p := &Plan{BytesPerRow: bytesPerRow(cols), Rows: estimateRows(c.b, c.o.Tokens), DType: cols[0].DType, TokensPerSec: rate}
+	p := &Plan{BytesPerRow: bytesPerRow(cols), Rows: estimateRows(c.b, c.o.Tokens), DType: cols[0].DType, TokensPerSec: rate, Memory: c.planned}
 	rows := p.Rows
 	if c.w != nil {
 		rows -= c.w.rows
@@ -343,6 +352,7 @@ func (p Plan) String() string {
 	if p.FreeBytes >= 0 {
 		s += fmt.Sprintf(", %.2f GB free", float64(p.FreeBytes)/1e9)
 	}
+	s += p.Memory.String()
 	if d := p.Duration(); d > 0 {
 		s += fmt.Sprintf(", %s at %.0f tokens/s", d.Round(time.Second), p.TokensPerSec)
 	}

@@ -40,6 +40,9 @@ type CaptureOptions struct {
 	Special []int32 // ids the tokenizer calls special
 	Prefix  []int32 // ids it puts before a text
 
+	// MemoryPlanned, when set, sees the plan of the memory before the first forward.
+	MemoryPlanned func(Memory)
+
 	// Planned, when set, sees the plan before the first row is stored; its error
 	// ends the capture.
 	Planned  func(Plan) error

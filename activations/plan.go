@@ -17,6 +17,7 @@ type Plan struct {
 	FreeBytes    int64   `json:"free_bytes"` // of the disk, -1 when not known
 	DType        DType   `json:"dtype"`
 	TokensPerSec float64 `json:"tokens_per_sec"` // of the first forwards; 0 when there were none
+	Memory       Memory  `json:"memory"`
 }
 
 // Duration is how long the rest takes at that speed, 0 when not known.

@@ -109,19 +109,7 @@ func (m *Model) ready() error {
 
 // keep lets every matrix that is multiplied by keep its panels.
 func (w *weights) keep(p *tensor.Panels) {
-	for i := range w.blocks {
-		b := &w.blocks[i]
-		all := append([]*tensor.Weight{b.router}, b.projs[:]...)
-		for _, e := range b.experts {
-			all = append(all, e.gate, e.up, e.down)
-		}
-		for _, x := range all {
-			if x != nil {
-				x.Keep(p)
-			}
-		}
-	}
-	w.unembed.Keep(p)
+	w.kept(func(_ int, x *tensor.Weight) { x.Keep(p) })
 }
 
 // Close unmaps the files of the model, which must not be used afterwards.

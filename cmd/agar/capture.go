@@ -165,6 +165,9 @@ func capture(c *cobra.Command, name string, o captureOptions, r *reporter) (*act
 	}
 	co.Progress = r.report
 	co.Planned = func(p activations.Plan) error { r.plan(p); return nil }
+	restore := func() {}
+	co.MemoryPlanned = func(m activations.Memory) { restore = holdMemory(m.Own()) }
+	defer func() { restore() }()
 	return activations.Capture(c.Context(), activations.NewRunner(m, a, float32(o.lambda)), checkedDocuments{docs}, co)
 }
 
@@ -253,6 +256,7 @@ func (r *reporter) plan(p activations.Plan) {
 	if p.FreeBytes >= 0 {
 		line += fmt.Sprintf(", %.1f GB free", float64(p.FreeBytes)/1e9)
 	}
+	line += p.Memory.String()
 	if d := p.Duration(); d > 0 {
 		line += fmt.Sprintf(", about %s at %.0f tokens/s", d.Round(time.Second), p.TokensPerSec)
 	}

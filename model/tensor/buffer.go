@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"encoding/binary"
+	"runtime"
 	"sync"
 	"unsafe"
 )
@@ -35,6 +36,13 @@ func (b *buffer) take(n int) []float32 {
 		b.data = aligned(n + n/4)
 	}
 	return b.data[:n]
+}
+
+// ScratchBytes bounds what the products of one caller keep in buffers: a chunk of
+// packed rows, one of packed panels, each a quarter larger than asked for, and what
+// every thread has for its tiles.
+func ScratchBytes() int64 {
+	return (rowChunk+panelChunk)*5/4 + int64(runtime.GOMAXPROCS(0))<<20
 }
 
 // scratches hold the memory of one goroutine's tile.

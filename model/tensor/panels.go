@@ -57,6 +57,12 @@ func (w *Weight) Keep(p *Panels) {
 	w.panels = p
 }
 
+// PackedBytes is the size of the panels of w on the path in use.
+func (w *Weight) PackedBytes() int64 {
+	nr := active().nr
+	return 4 * int64((w.rows+nr-1)/nr) * int64(nr) * int64(w.cols)
+}
+
 // drop releases the panels that w keeps. The caller holds mu.
 func (w *Weight) drop() {
 	if old := w.packed.Swap(nil); old != nil {
@@ -79,7 +85,7 @@ func (w *Weight) kept(k *kernel) []float32 {
 	}
 	w.drop()
 	panels := (w.rows + k.nr - 1) / k.nr
-	if !w.panels.take(4 * int64(panels) * int64(k.nr) * int64(w.cols)) {
+	if !w.panels.take(4 * int64(panels*k.nr) * int64(w.cols)) {
 		return nil
 	}
 	p := &packed{nr: k.nr, data: aligned(panels * k.nr * w.cols)}
