@@ -20,15 +20,21 @@ const geluPiece = 256
 
 // geluTanhMul takes the exponential from the kernel of SiLUMul. With v = 2u,
 // x/(1+exp(−v))·y is silu(v)·(x/v)·y, and x/v = 1/(2√(2/π)(1 + 0.044715x²)) has no
-// pole. Beyond 10, where the result is x or 0, x² stays 100, so that nothing
-// overflows. up nil is all ones.
+// pole. Beyond 100, where the result is x or 0, v is x, so that nothing overflows.
+// up nil is all ones.
 func (k *kernel) geluTanhMul(gate, up []float32) {
 	const c = 2 * 0.7978845608028654
-	var v, y [geluPiece]float32
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	v := s.edge.take(2 * geluPiece)
+	y := v[geluPiece:]
 	for lo := 0; lo < len(gate); lo += geluPiece {
 		n := min(geluPiece, len(gate)-lo)
 		for i, x := range gate[lo : lo+n] {
-			f := c * (1 + 0.044715*min(float64(x)*float64(x), 100))
+			f := 1.0
+			if x < 100 && x > -100 {
+				f = c * (1 + 0.044715*float64(x)*float64(x))
+			}
 			v[i], y[i] = float32(float64(x)*f), float32(1/f)
 		}
 		if up != nil {
@@ -58,12 +64,16 @@ func gelu(x float32) float32 {
 	return float32(0.5 * float64(x) * math.Erfc(-float64(x)/math.Sqrt2))
 }
 
+// ones is geluPiece times 1.
+var ones = func() (x [geluPiece]float32) {
+	for i := range x {
+		x[i] = 1
+	}
+	return x
+}()
+
 // SiLU is xᵢ = xᵢ/(1 + exp(−xᵢ)), in place.
 func SiLU(x []float32) {
-	var ones [geluPiece]float32
-	for i := range ones {
-		ones[i] = 1
-	}
 	k := active()
 	for lo := 0; lo < len(x); lo += geluPiece {
 		n := min(geluPiece, len(x)-lo)
