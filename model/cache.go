@@ -20,6 +20,7 @@ type Cache struct {
 type cacheSlot struct {
 	n    int
 	cap  int
+	most int // tokens that it is planned to hold; 0: as many as the model takes
 	k, v [][]float32
 	made int     // length of the sequence when k and v were computed
 	ids  []int32 // its tokens, where rotary frequencies follow from the length; fewer than n after a residual
@@ -51,17 +52,33 @@ func (c *Cache) Slots() int { return len(c.slots) }
 // Len is the number of tokens in a slot.
 func (c *Cache) Len(slot int) int { return c.slots[slot].n }
 
+// Plan says how many tokens a slot will hold at most, so that it never takes
+// memory for more of them. A longer sequence is still taken in.
+func (c *Cache) Plan(slot, tokens int) { c.slots[slot].most = tokens }
+
+// Reset empties a slot and gives its memory back.
+func (c *Cache) Reset(slot int) { c.slots[slot] = cacheSlot{} }
+
+// Bytes is the memory that all slots take.
+func (c *Cache) Bytes() int64 {
+	n := int64(0)
+	for i := range c.slots {
+		n += int64(c.slots[i].cap)
+	}
+	return n * c.m.CacheBytes()
+}
+
 // Truncate forgets the tokens of a slot from position n on.
 func (c *Cache) Truncate(slot, n int) { c.slots[slot].n = min(c.slots[slot].n, n) }
 
 // Copy makes slot dst hold what slot src holds, so that several continuations
-// share one computed prefix.
+// share one computed prefix. The plan of dst stays.
 func (c *Cache) Copy(dst, src int) {
 	if dst == src {
 		return
 	}
 	s, width := &c.slots[src], c.m.kvWidth()
-	d := cacheSlot{n: s.n, cap: s.n, made: s.made, ids: slices.Clone(s.ids), k: make([][]float32, len(s.k)), v: make([][]float32, len(s.v))}
+	d := cacheSlot{n: s.n, cap: s.n, most: c.slots[dst].most, made: s.made, ids: slices.Clone(s.ids), k: make([][]float32, len(s.k)), v: make([][]float32, len(s.v))}
 	for l := range s.k {
 		d.k[l] = slices.Clone(s.k[l][:s.n*width])
 		d.v[l] = slices.Clone(s.v[l][:s.n*width])
@@ -113,6 +130,9 @@ func (s *cacheSlot) reserve(more, layers, width, maxPos int) {
 	need := s.n + more
 	if need <= s.cap {
 		return
+	}
+	if s.most > 0 {
+		maxPos = min(maxPos, s.most)
 	}
 	s.cap = max(need, min(2*s.cap, maxPos), min(64, maxPos))
 	for l := range s.k {

@@ -53,6 +53,8 @@ func (f *forward) allocate() {
 		f.res.Resid = make([]float32, f.res.Rows*f.m.Spec.DModel)
 	}
 	switch {
+	case f.r.Logits == LastLogits && f.r.logits != nil:
+		f.res.Logits = buf(f.r.logits, len(f.r.Seqs)*f.m.Spec.Vocab)
 	case f.r.Logits == LastLogits:
 		f.res.Logits = make([]float32, len(f.r.Seqs)*f.m.Spec.Vocab)
 	case f.r.Logits == AllLogits:

@@ -1,185 +1,146 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"slices"
 )
 
 // GenerateOptions says how to continue prompts. The zero value is greedy, base,
-// 100 tokens, stopping at the model's own end tokens.
+// 100 tokens, stopping at the model's own end tokens. Where a model's
+// generation_config.json suggests how to sample, that is not followed: what is
+// asked for here is all.
 type GenerateOptions struct {
-	MaxTokens   int     // longest continuation; 0 is 100
-	Temperature float64 // 0 is greedy
-	Seed        uint64
-	FirstIndex  uint64  // prompt i draws from the generator of Seed and FirstIndex+i
-	Stop        []int32 // tokens that end a continuation, besides the model's
-	IgnoreEOS   bool    // do not stop at the model's end tokens
-	Adapter     *Adapter
-	Lambda      float32 // dial on the adapter; 0 is the base
+	MaxTokens int // longest continuation; 0 is 100
+	Samples   int // completions of each prompt; 0 is 1
+
+	// The distribution that is drawn from, as transformers' logits processors
+	// make it, in this order.
+	RepetitionPenalty float64 // on tokens of the prompt and the completion; 0 and 1 are none
+	Temperature       float64 // 0 is greedy
+	TopK              int     // keep the most probable tokens; 0 is all
+	TopP              float64 // keep the smallest set of this probability; 0 and 1 are all
+	MinP              float64 // keep tokens of this probability relative to the most probable one's
+
+	Seed       uint64
+	FirstIndex uint64 // sample j of prompt i draws from the generator of Seed, FirstIndex+i and j
+
+	Stop        []int32  // tokens that end a continuation, besides the model's
+	StopStrings []string // texts that do, also where they begin or end inside of a token
+	IgnoreEOS   bool     // do not stop at the model's end tokens
+
+	TopLogProbs int // tokens whose log-probabilities are returned at each place; 0 is none
+
+	Adapter *Adapter
+	Lambda  float32 // dial on the adapter; 0 is the base
+	Edits   []Edit  // interventions at every forward; Rows.Seq is the number of the completion
+
+	Batch       int   // completions side by side at most; 0 is 64
+	CacheMemory int64 // bytes of keys and values at most; 0 is 1 GiB, more for a completion that needs it
+
+	// OnToken, when set, is called after each token with the completion so far,
+	// without its text, on the goroutine of Generate.
+	OnToken func(completion int, c *Completion)
 }
+
+// The ways a completion ends.
+const (
+	FinishLength = "length" // MaxTokens, or the model's last position
+	FinishToken  = "token"  // an end token of the model or of Stop
+	FinishString = "string" // a stop string
+)
 
 // Completion is what follows one prompt.
 type Completion struct {
-	IDs      []int32   // generated tokens, the stop token included when Stopped
-	LogProbs []float32 // log-probability in nats at temperature 1 of each
-	Text     string    // decoded, without special tokens
-	Stopped  bool      // ended by a stop token rather than by length
+	IDs         []int32          // generated tokens, those that ended it included
+	LogProbs    []float32        // log-probability in nats of each: the model's, at temperature 1 and with nothing filtered
+	TopLogProbs [][]TokenLogProb // of the most probable tokens at each place, when asked for
+	Text        string           // decoded, without special tokens, up to the stop string
+	Finish      string           // FinishLength, FinishToken or FinishString
+	Stopped     bool             // ended by a stop token or string rather than by length
+
+	tail int // bytes of text in which the stop string was found
 }
 
-const defaultMaxTokens = 100
+const (
+	defaultMaxTokens   = 100
+	defaultBatch       = 64
+	defaultCacheMemory = 1 << 30
+)
 
-// cacheBudget bounds the memory of keys and values of the completions that run
-// side by side, in bytes. More prompts run one group after the other.
-const cacheBudget = 1 << 30
-
-// Generate continues every prompt. A completion depends on its prompt, the
-// options and its index only, not on what runs beside it. Continuations end at
-// MaxTokens, at a stop token or at the model's last position.
+// Generate continues every prompt: completion i·Samples+j is sample j of prompt
+// i. A completion depends on its prompt, the options and its numbers only, not on
+// what runs beside it. Completions enter as others finish, as many side by side
+// as Batch and CacheMemory allow; samples of one prompt share its computation.
+// An error that wraps ErrWontFit says which prompt's keys and values are too many.
 func (m *Model) Generate(ctx context.Context, prompts [][]int32, o GenerateOptions) ([]Completion, error) {
-	if o.MaxTokens == 0 {
-		o.MaxTokens = defaultMaxTokens
+	o.MaxTokens, o.Samples = cmp.Or(o.MaxTokens, defaultMaxTokens), cmp.Or(o.Samples, 1)
+	g := &generation{m: m, o: o, prompts: prompts}
+	if err := g.check(); err != nil {
+		return nil, fmt.Errorf("model: generate: %w", err)
 	}
-	if o.MaxTokens < 0 || !(o.Temperature >= 0) {
-		return nil, fmt.Errorf("model: generate: found MaxTokens %d and Temperature %g, expected neither negative", o.MaxTokens, o.Temperature)
-	}
-	for i, p := range prompts {
-		if len(p) == 0 || len(p) >= m.Spec.MaxPos {
-			return nil, fmt.Errorf("model: generate: prompt %d: found %d tokens, expected 1 to %d", i, len(p), m.Spec.MaxPos-1)
-		}
-	}
-	out := make([]Completion, len(prompts))
-	for lo := 0; lo < len(prompts); {
-		hi := m.generateEnd(prompts, lo, o.MaxTokens)
-		g := generation{m: m, o: o, prompts: prompts[lo:hi], out: out[lo:hi], index: o.FirstIndex + uint64(lo)}
-		if err := g.run(ctx); err != nil {
-			return nil, err
-		}
-		lo = hi
-	}
-	for i := range out {
-		out[i].Text = m.Tokenizer.Decode(out[i].spoken(), true)
-	}
-	return out, nil
-}
-
-// spoken is the completion without its stop token.
-func (c *Completion) spoken() []int32 {
-	if c.Stopped {
-		return c.IDs[:len(c.IDs)-1]
-	}
-	return c.IDs
-}
-
-// generateEnd is the end of the group of prompts from lo on that fits the budget.
-func (m *Model) generateEnd(prompts [][]int32, lo, maxTokens int) int {
-	used := int64(0)
-	hi := lo
-	for hi < len(prompts) {
-		used += int64(min(len(prompts[hi])+maxTokens, m.Spec.MaxPos)) * m.CacheBytes()
-		if hi > lo && used > cacheBudget {
-			break
-		}
-		hi++
-	}
-	return hi
-}
-
-// generation is a group of prompts that run side by side.
-type generation struct {
-	m       *Model
-	o       GenerateOptions
-	prompts [][]int32
-	out     []Completion
-	index   uint64
-
-	cache    *Cache
-	samplers []sampler
-	active   []int // completions that go on
-}
-
-func (g *generation) run(ctx context.Context) error {
-	g.cache = g.m.NewCache(len(g.prompts))
-	g.samplers = make([]sampler, len(g.prompts))
-	for i := range g.prompts {
-		g.samplers[i] = newSampler(g.o.Temperature, g.o.Seed, g.index+uint64(i))
-		g.out[i] = Completion{IDs: []int32{}, LogProbs: []float32{}}
-	}
-	if err := g.prefill(ctx); err != nil {
-		return err
-	}
-	for len(g.active) > 0 {
-		if err := g.step(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// prefill computes every different prompt once and draws first tokens.
-func (g *generation) prefill(ctx context.Context) error {
-	var seqs [][]int32
-	var slots []int
-	of := make([]int, len(g.prompts)) // the sequence that computes prompt i
-	seen := map[string]int{}
-	for i, p := range g.prompts {
-		key := fmt.Sprint(p)
-		at, ok := seen[key]
-		if !ok {
-			at = len(seqs)
-			seen[key] = at
-			seqs, slots = append(seqs, p), append(slots, i)
-		}
-		of[i] = at
-	}
-	logits, err := g.forward(ctx, seqs, slots)
-	if err != nil {
-		return err
-	}
-	for i, at := range of {
-		g.cache.Copy(i, slots[at])
-		g.take(i, logits[at*g.m.Spec.Vocab:][:g.m.Spec.Vocab])
-	}
-	return nil
-}
-
-// step feeds the last token of every active completion and draws the next.
-func (g *generation) step(ctx context.Context) error {
-	slots := slices.Clone(g.active)
-	seqs := make([][]int32, len(slots))
-	for i, s := range slots {
-		ids := g.out[s].IDs
-		seqs[i] = ids[len(ids)-1:]
-	}
-	logits, err := g.forward(ctx, seqs, slots)
-	if err != nil {
-		return err
-	}
-	g.active = g.active[:0]
-	for i, s := range slots {
-		g.take(s, logits[i*g.m.Spec.Vocab:][:g.m.Spec.Vocab])
-	}
-	return nil
-}
-
-func (g *generation) forward(ctx context.Context, seqs [][]int32, slots []int) ([]float32, error) {
-	r, err := g.m.Forward(ctx, &Request{Seqs: seqs, Slots: slots, Cache: g.cache, Logits: LastLogits, Adapter: g.o.Adapter, Lambda: g.o.Lambda})
-	if err != nil {
+	if err := g.run(ctx); err != nil {
 		return nil, err
 	}
-	return r.Logits, nil
+	return g.out, nil
 }
 
-// take draws the next token of completion i and keeps it active unless it ends.
-func (g *generation) take(i int, logits []float32) {
-	c := &g.out[i]
-	if len(c.IDs) >= g.o.MaxTokens {
-		return
+// check validates options and prompts.
+func (g *generation) check() (err error) {
+	o := &g.o
+	if g.sampling, err = o.sampling(); err != nil {
+		return err
 	}
-	id, lp := g.samplers[i].next(logits)
-	c.IDs, c.LogProbs = append(c.IDs, id), append(c.LogProbs, lp)
-	c.Stopped = slices.Contains(g.o.Stop, id) || !g.o.IgnoreEOS && slices.Contains(g.m.EOS, id)
-	if !c.Stopped && len(c.IDs) < g.o.MaxTokens && len(g.prompts[i])+len(c.IDs) < g.m.Spec.MaxPos {
-		g.active = append(g.active, i)
+	for _, x := range []struct {
+		name  string
+		value int64
+	}{{"MaxTokens", int64(o.MaxTokens)}, {"Samples", int64(o.Samples)}, {"TopLogProbs", int64(o.TopLogProbs)}, {"Batch", int64(o.Batch)}, {"CacheMemory", o.CacheMemory}} {
+		if x.value < 0 {
+			return fmt.Errorf("found %s %d, expected 0 or more", x.name, x.value)
+		}
 	}
+	for i, s := range o.StopStrings {
+		if s == "" {
+			return fmt.Errorf("stop string %d is empty", i)
+		}
+	}
+	for i, p := range g.prompts {
+		if len(p) == 0 || len(p) >= g.m.Spec.MaxPos {
+			return fmt.Errorf("prompt %d: found %d tokens, expected 1 to %d", i, len(p), g.m.Spec.MaxPos-1)
+		}
+		for t, id := range p {
+			if id < 0 || int(id) >= g.m.Spec.Vocab {
+				return fmt.Errorf("prompt %d, token %d: found id %d, expected 0 to %d", i, t, id, g.m.Spec.Vocab-1)
+			}
+		}
+	}
+	return g.plan()
 }
+
+// plan sets how much memory and how many completions run side by side, and
+// refuses a prompt whose keys and values are too many on their own.
+func (g *generation) plan() error {
+	limit := g.o.CacheMemory
+	g.budget, g.batch = cmp.Or(limit, defaultCacheMemory), cmp.Or(g.o.Batch, defaultBatch)
+	if limit == 0 {
+		if _, available := systemMemory(); available > 0 {
+			limit = max(available, 1)
+		}
+	}
+	for i, p := range g.prompts {
+		if need := g.bytes(i); limit > 0 && need > limit {
+			fits := max(limit/g.m.CacheBytes()-int64(len(p)), 0)
+			return fmt.Errorf("prompt %d: keys and values of %d tokens take %s, found %s: %w; a continuation of %d tokens would fit",
+				i, g.tokens(i), gib(need), gib(limit), ErrWontFit, fits)
+		}
+	}
+	return nil
+}
+
+// tokens is how many keys a completion of prompt i needs at most: the last token
+// is never fed.
+func (g *generation) tokens(i int) int {
+	return min(len(g.prompts[i])+g.o.MaxTokens-1, g.m.Spec.MaxPos)
+}
+
+func (g *generation) bytes(i int) int64 { return int64(g.tokens(i)) * g.m.CacheBytes() }

@@ -51,12 +51,7 @@ func TestSamplerDrawsTheDistribution(t *testing.T) {
 		const n = 40000
 		counts := make([]float64, len(logits))
 		for i := range n {
-			s := newSampler(temp, 3, uint64(i))
-			id, lp := s.next(logits)
-			counts[id]++
-			if want := float64(logits[id]) - logSumExp(logits); math.Abs(float64(lp)-want) > 1e-6 {
-				t.Fatalf("log-probability %g of token %d, expected %g", lp, id, want)
-			}
+			counts[newSampler(sampling{temperature: temp, topP: 1, penalty: 1}, 3, uint64(i), 0).next(logits)]++
 		}
 		total := 0.0
 		for _, v := range logits {
@@ -125,6 +120,13 @@ func TestGenerateRefuses(t *testing.T) {
 		{[][]int32{{1}}, GenerateOptions{MaxTokens: -1}, "-1"},
 		{[][]int32{{1}}, GenerateOptions{Temperature: math.NaN()}, "NaN"},
 		{[][]int32{{99}}, GenerateOptions{}, "99"},
+		{[][]int32{{1}}, GenerateOptions{TopK: -1}, "TopK -1"},
+		{[][]int32{{1}}, GenerateOptions{TopP: 1.5}, "TopP 1.5"},
+		{[][]int32{{1}}, GenerateOptions{MinP: math.NaN()}, "MinP NaN"},
+		{[][]int32{{1}}, GenerateOptions{RepetitionPenalty: -2}, "RepetitionPenalty -2"},
+		{[][]int32{{1}}, GenerateOptions{Samples: -1}, "Samples -1"},
+		{[][]int32{{1}}, GenerateOptions{StopStrings: []string{"a", ""}}, "stop string 1"},
+		{[][]int32{{1}, {1, 2}}, GenerateOptions{CacheMemory: 1000, MaxTokens: 50}, "prompt 0: keys and values of 50 tokens"},
 	} {
 		if _, err := m.Generate(context.Background(), x.prompts, x.o); err == nil || !strings.Contains(err.Error(), x.says) {
 			t.Errorf("%+v: %v, expected %q", x.o, err, x.says)
@@ -132,23 +134,3 @@ func TestGenerateRefuses(t *testing.T) {
 	}
 }
 
-// Prompts whose caches exceed the budget run one group after the other.
-func TestGenerateGroups(t *testing.T) {
-	m, _ := tinyPair(t)
-	prompts := make([][]int32, 10)
-	for i := range prompts {
-		prompts[i] = make([]int32, 10)
-	}
-	if hi := m.generateEnd(prompts, 2, 90); hi != 10 {
-		t.Errorf("prompts 2 to %d go together, expected all of them", hi)
-	}
-	layers := m.Spec.Layers
-	defer func() { m.Spec.Layers = layers }()
-	for _, x := range []struct{ fit, end int }{{3, 5}, {1, 3}, {0, 3}} { // one goes even when it is too large
-		m.Spec.Layers = 1
-		m.Spec.Layers = cacheBudget/max(x.fit, 1)/(100*int(m.CacheBytes())) + 1 - min(x.fit, 1)
-		if hi := m.generateEnd(prompts, 2, 90); hi != x.end {
-			t.Errorf("prompts 2 to %d go together, expected 2 to %d", hi, x.end)
-		}
-	}
-}

@@ -45,6 +45,8 @@ type Request struct {
 	// in Slots[i] when Slots is set. nil is none.
 	Cache *Cache
 	Slots []int
+
+	logits *[]float32 // LastLogits are put here, when set
 }
 
 // Edit changes what a hook reads. Fn gets x [n, Dim] to modify in place; the
