@@ -21,7 +21,7 @@ type generation struct {
 	used   int64 // bytes planned for the slots in use
 	next   int   // first completion that has not begun
 	active []*decoding
-	free   []int // slots
+	free   []int     // slots
 	seq    []int32   // the completion of each sequence of the forward
 	logits []float32 // of a forward, reused
 }

@@ -133,4 +133,3 @@ func TestGenerateRefuses(t *testing.T) {
 		}
 	}
 }
-

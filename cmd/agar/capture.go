@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 type captureOptions struct {
 	adapter    adapterFlags
+	template   templateFlags
 	data       string
 	hooks      []string
 	out        string
@@ -35,6 +37,8 @@ type captureOptions struct {
 	verify     string
 	emit       bool
 	json       bool
+
+	used map[string]any // what the chat template was given
 }
 
 func newCapture() *cobra.Command {
@@ -55,6 +59,7 @@ ends byte-identical.`,
 		RunE: func(c *cobra.Command, args []string) error { return runCapture(c, args, o) },
 	}
 	o.adapter.add(c)
+	o.template.add(c)
 	f := c.Flags()
 	f.StringVar(&o.data, "data", "", "the text, JSONL or plain `FILE`, - for standard input")
 	f.StringSliceVar(&o.hooks, "hooks", nil, "what to read, such as blocks.15.hook_resid_post")
@@ -79,6 +84,8 @@ func runCapture(c *cobra.Command, args []string, o captureOptions) error {
 	switch {
 	case o.verify != "":
 		return runVerify(c, o)
+	case o.emit && o.template.given():
+		return usagef("agar capture: --emit-script has no --date, --thinking, --tools or --chat-var; render the conversations first")
 	case o.emit:
 		return emitScript(c, args, o)
 	case len(args) != 1:
@@ -154,6 +161,9 @@ func capture(c *cobra.Command, name string, o captureOptions, r *reporter) (*act
 			return nil, refused(err)
 		}
 	}
+	if o.used, err = o.template.apply(c, m); err != nil {
+		return nil, err
+	}
 	docs, err := activations.OpenDocuments(o.data, m.Tokenizer, m.Chat, activations.DocumentOptions{Chat: o.chat, Stdin: c.InOrStdin()})
 	if err != nil {
 		return nil, refused(err)
@@ -179,6 +189,7 @@ func (o captureOptions) configure(c *cobra.Command, m *model.Model, a *model.Ada
 		Version: version(), Kernel: model.Kernel(), Data: docs.Ref(),
 		Special: m.Tokenizer.Specials(), Prefix: m.Tokenizer.Prefix(),
 	}
+	maps.Copy(co.Config, o.used)
 	var err error
 	if co.Model, err = modelRef(m); err != nil {
 		return co, refused(err)
@@ -242,7 +253,7 @@ type checkedDocuments struct{ *activations.File }
 func (d checkedDocuments) Next() (activations.Document, error) {
 	doc, err := d.File.Next()
 	if err != nil && err != io.EOF {
-		return doc, &inputError{err}
+		return doc, &inputError{dateHint(err)}
 	}
 	return doc, err
 }

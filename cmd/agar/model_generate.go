@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"agar/model"
 	"agar/model/chat"
@@ -17,6 +14,7 @@ import (
 
 type generateOptions struct {
 	adapter     adapterFlags
+	template    templateFlags
 	prompt      string
 	prompts     string
 	lambdas     []float64
@@ -24,26 +22,18 @@ type generateOptions struct {
 	samples     int
 	chat        bool
 	system      string
-	maxTokens   int
+	maxNew      int
 	temperature float64
+	topK        int
+	topP, minP  float64
+	penalty     float64
+	stop        []string
 	seed        uint64
+	batch       int
+	logprobs    int
 	json        bool
-}
 
-// generated is the contract of `agar model generate --json`.
-type generated struct {
-	Prompt      string       `json:"prompt"`
-	Completions []completion `json:"completions"`
-}
-
-type completion struct {
-	Adapter    *string   `json:"adapter"`
-	Lambda     *float64  `json:"lambda"`
-	Checkpoint *int      `json:"checkpoint"`
-	Sample     int       `json:"sample"`
-	IDs        []int32   `json:"ids"`
-	Text       string    `json:"text"`
-	LogProbs   []float32 `json:"logprobs"`
+	used map[string]any // what the chat template was given
 }
 
 // variant is one way to run the model: the base, or an adapter at one dial.
@@ -58,18 +48,27 @@ func newModelGenerate() *cobra.Command {
 	var o generateOptions
 	c := &cobra.Command{
 		Use:   "generate MODEL --prompt TEXT",
-		Short: "continue a prompt with the base, an adapter, its checkpoints and dials side by side",
+		Short: "continue prompts with the base, an adapter, its checkpoints and dials side by side",
 		Long: `Continues each prompt with every combination asked for: λ multiplies the
 adapter's scale (0 is the base), --checkpoint picks steps of a checkpoint series
-given as --adapter. A sample depends on the seed, its number and its prompt
-alone, never on what else runs beside it.`,
-		Example: `  agar model generate MODEL --prompt "Hello" --temperature 0
-  agar model generate MODEL --chat --prompt "I have a fever." --adapter RUN --checkpoint 100,190 --lambda 0,1,5`,
+given as --adapter. Tokens are drawn as transformers draws them: repetition
+penalty, temperature, top-k, top-p, min-p, in this order; without --temperature
+the most probable one is taken. A sample depends on the seed, its number and its
+prompt's number alone, never on what else runs beside it. A chat template that
+asks for today's date gets the one of --date and no other.`,
+		Example: `  agar model generate MODEL --prompt "Hello"
+  agar model generate MODEL --chat --prompt "I have a fever." --adapter RUN --checkpoint 100,190 --lambda 0,1,5
+  agar model generate MODEL --chat --prompts questions.txt --samples 20 --temperature 1 --top-p 0.95 --max-new 200 --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runGenerate(c, args[0], o) },
 	}
 	o.adapter.add(c)
-	f := c.Flags()
+	o.template.add(c)
+	o.addFlags(c.Flags())
+	return c
+}
+
+func (o *generateOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.prompt, "prompt", "", "the prompt")
 	f.StringVar(&o.prompts, "prompts", "", "`FILE` with a prompt a line, - for standard input")
 	f.Float64SliceVar(&o.lambdas, "lambda", []float64{1}, "dials on the adapter's scale")
@@ -77,22 +76,53 @@ alone, never on what else runs beside it.`,
 	f.IntVar(&o.samples, "samples", 1, "samples of each prompt")
 	f.BoolVar(&o.chat, "chat", false, "put the prompt through the chat template as a user turn")
 	f.StringVar(&o.system, "system", "", "system `text` for --chat")
-	f.IntVar(&o.maxTokens, "max-tokens", 100, "longest continuation")
+	f.IntVar(&o.maxNew, "max-new", 100, "longest continuation, in tokens")
 	f.Float64Var(&o.temperature, "temperature", 0, "sampling temperature, 0 is greedy")
+	f.IntVar(&o.topK, "top-k", 0, "draw from the `K` most probable tokens, 0 is all")
+	f.Float64Var(&o.topP, "top-p", 1, "draw from the smallest set of tokens with this probability")
+	f.Float64Var(&o.minP, "min-p", 0, "draw from tokens of at least this probability relative to the most probable one's")
+	f.Float64Var(&o.penalty, "repetition-penalty", 1, "divide positive and multiply negative logits of tokens seen before")
+	f.StringArrayVar(&o.stop, "stop", nil, "`text` that ends a continuation; may be given several times")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of the sampling")
+	f.IntVar(&o.batch, "batch", 0, "completions side by side at most, 0 is 64; changes no number")
+	f.IntVar(&o.logprobs, "logprobs", 0, "with --json, the `N` most probable tokens at each place as well")
 	f.BoolVar(&o.json, "json", false, "print one object a prompt")
-	return c
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "max-tokens" {
+			name = "max-new"
+		}
+		return pflag.NormalizedName(name)
+	})
+}
+
+func (o *generateOptions) check() error {
+	switch {
+	case (o.prompt == "") == (o.prompts == ""):
+		return usagef("agar model generate: give one of --prompt and --prompts")
+	case o.samples < 1 || o.maxNew < 1 || o.batch < 0 || o.logprobs < 0:
+		return usagef("agar model generate: --samples and --max-new must be at least 1, --batch and --logprobs at least 0")
+	case !(o.temperature >= 0):
+		return usagef("agar model generate: --temperature must be at least 0")
+	case o.topK < 0 || !(o.topP > 0 && o.topP <= 1) || !(o.minP >= 0 && o.minP <= 1) || !(o.penalty > 0):
+		return usagef("agar model generate: --top-k must be at least 0, --top-p above 0 and at most 1, --min-p 0 to 1, --repetition-penalty above 0")
+	case o.temperature == 0 && (o.topK > 0 || o.topP < 1 || o.minP > 0):
+		return usagef("agar model generate: --top-k, --top-p and --min-p change nothing at --temperature 0")
+	case o.samples > 1 && o.temperature == 0:
+		return usagef("agar model generate: --samples %d with --temperature 0 would print the same text %d times", o.samples, o.samples)
+	case o.logprobs > 0 && !o.json:
+		return usagef("agar model generate: --logprobs needs --json")
+	}
+	for _, s := range o.stop {
+		if s == "" {
+			return usagef("agar model generate: --stop: found an empty text")
+		}
+	}
+	return nil
 }
 
 func runGenerate(c *cobra.Command, name string, o generateOptions) error {
-	if (o.prompt == "") == (o.prompts == "") {
-		return usagef("agar model generate: give one of --prompt and --prompts")
-	}
-	if o.samples < 1 || o.maxTokens < 1 || o.temperature < 0 {
-		return usagef("agar model generate: --samples and --max-tokens must be at least 1 and --temperature at least 0")
-	}
-	if o.samples > 1 && o.temperature == 0 {
-		return usagef("agar model generate: --samples %d with --temperature 0 would print the same text %d times", o.samples, o.samples)
+	if err := o.check(); err != nil {
+		return err
 	}
 	prompts, err := readPrompts(c, o)
 	if err != nil {
@@ -103,11 +133,21 @@ func runGenerate(c *cobra.Command, name string, o generateOptions) error {
 		return err
 	}
 	defer m.Close()
+	if o.used, err = o.template.apply(c, m); err != nil {
+		return err
+	}
 	vs, err := variants(c, m, o)
 	if err != nil {
 		return err
 	}
-	return generateAll(c.Context(), c, m, prompts, vs, o)
+	ids := make([][]int32, len(prompts))
+	for i, p := range prompts {
+		if ids[i], err = promptIDs(m, p, o); err != nil {
+			return refused(dateHint(err))
+		}
+	}
+	r := &generateRun{c: c, m: m, o: o, variants: vs, prompts: prompts, ids: ids, reporter: newReporter(c)}
+	return r.run()
 }
 
 func readPrompts(c *cobra.Command, o generateOptions) ([]string, error) {
@@ -187,85 +227,23 @@ func checkpointVariants(c *cobra.Command, m *model.Model, o generateOptions) ([]
 	return vs, nil
 }
 
-func generateAll(ctx context.Context, c *cobra.Command, m *model.Model, prompts []string, vs []variant, o generateOptions) error {
-	for _, p := range prompts {
-		ids, err := promptIDs(m, p, o)
-		if err != nil {
-			return refused(err)
-		}
-		g := generated{Prompt: p, Completions: []completion{}}
-		for _, v := range vs {
-			cs, err := generateOne(ctx, m, ids, v, o)
-			if err != nil {
-				return err
-			}
-			g.Completions = append(g.Completions, cs...)
-		}
-		if err := printGenerated(c.OutOrStdout(), g, o.json); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func promptIDs(m *model.Model, p string, o generateOptions) ([]int32, error) {
-	if !o.chat {
-		return m.Tokenizer.Encode(p, true).IDs, nil
-	}
-	if m.Chat == nil {
+// promptIDs are the tokens of a prompt. Behind a chat template no BOS is added:
+// the template has one, or the model wants none.
+func promptIDs(m *model.Model, p string, o generateOptions) (ids []int32, err error) {
+	switch {
+	case !o.chat:
+		ids = m.Tokenizer.Encode(p, true).IDs
+	case m.Chat == nil:
 		return nil, fmt.Errorf("%s has no chat template; leave out --chat", m.Dir)
+	default:
+		msgs := []chat.Message{{Role: "user", Content: p}}
+		if o.system != "" {
+			msgs = append([]chat.Message{{Role: "system", Content: o.system}}, msgs...)
+		}
+		ids, _, err = m.Chat.Tokenize(m.Tokenizer, msgs, true)
 	}
-	msgs := []chat.Message{{Role: "user", Content: p}}
-	if o.system != "" {
-		msgs = append([]chat.Message{{Role: "system", Content: o.system}}, msgs...)
+	if n := len(ids); err == nil && (n == 0 || n >= m.Spec.MaxPos) {
+		err = fmt.Errorf("the prompt %.40q has %d tokens, expected 1 to %d", p, n, m.Spec.MaxPos-1)
 	}
-	ids, _, err := m.Chat.Tokenize(m.Tokenizer, msgs, true)
 	return ids, err
-}
-
-func generateOne(ctx context.Context, m *model.Model, ids []int32, v variant, o generateOptions) ([]completion, error) {
-	batch := make([][]int32, o.samples)
-	for i := range batch {
-		batch[i] = ids
-	}
-	out, err := m.Generate(ctx, batch, model.GenerateOptions{
-		MaxTokens: o.maxTokens, Temperature: o.temperature, Seed: o.seed,
-		Adapter: v.adapter, Lambda: float32(v.lambda),
-	})
-	if err != nil {
-		return nil, err
-	}
-	cs := make([]completion, len(out))
-	for i, x := range out {
-		cs[i] = completion{Checkpoint: v.checkpoint, Sample: i, IDs: nonNil(x.IDs), Text: x.Text, LogProbs: nonNil(x.LogProbs)}
-		if v.adapter != nil {
-			dir, l := v.dir, v.lambda
-			cs[i].Adapter, cs[i].Lambda = &dir, &l
-		}
-	}
-	return cs, nil
-}
-
-func printGenerated(w io.Writer, g generated, asJSON bool) error {
-	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(g)
-	}
-	fmt.Fprintf(w, "prompt  %s\n", g.Prompt)
-	for _, x := range g.Completions {
-		if _, err := fmt.Fprintf(w, "\n── %s\n%s\n", x.title(), x.Text); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintln(w)
-	return err
-}
-
-func (x completion) title() string {
-	if x.Adapter == nil {
-		return fmt.Sprintf("base · sample %d", x.Sample)
-	}
-	t := filepath.Base(*x.Adapter)
-	return fmt.Sprintf("%s · λ %g · sample %d", t, *x.Lambda, x.Sample)
 }

@@ -22,6 +22,7 @@ import (
 type followOptions struct {
 	sae, data, model, hook, on string
 	out                        string
+	template                   templateFlags
 	lambdas                    []float64
 	steps                      []int
 	tokens, ctx, ceDocs        int
@@ -36,6 +37,7 @@ type followOptions struct {
 }
 
 func (o *followOptions) add(c *cobra.Command) {
+	o.template.add(c)
 	f := c.Flags()
 	f.StringVar(&o.sae, "sae", "", "dictionary `DIR` whose features to follow")
 	f.StringVar(&o.data, "data", "", "conversations or texts to follow them on, JSONL `FILE`")
@@ -72,6 +74,9 @@ func (o *followOptions) run(c *cobra.Command, s *lora.Series, r *reporter) (*fol
 		return nil, err
 	}
 	defer m.Close()
+	if _, err := o.template.apply(c, m); err != nil {
+		return nil, err
+	}
 	docs, err := activations.OpenDocuments(o.data, m.Tokenizer, m.Chat, activations.DocumentOptions{Stdin: c.InOrStdin()})
 	if err != nil {
 		return nil, refused(err)
