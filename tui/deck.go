@@ -141,11 +141,30 @@ func (d *deck) draw(g *cell.Grid, body cell.Rect) {
 	}
 }
 
+// stripFrom is the first panel named in a strip of w cells, so that the focused one
+// is.
+func (d *deck) stripFrom(w int) int {
+	used := 0
+	for i := d.focus; i >= 0; i-- {
+		if used += cell.Width(d.panels[i].name) + 2; used > w-1 {
+			return min(i+1, d.focus)
+		}
+	}
+	return 0
+}
+
 // drawStrip names the panels when only one is shown.
 func (d *deck) drawStrip(g *cell.Grid, r cell.Rect) {
 	t := d.env.theme
 	_, r = r.Left(1)
+	from := d.stripFrom(r.W)
+	if from > 0 {
+		_, r = r.Left(g.Raw(r, "…", t.Dim))
+	}
 	for i, p := range d.panels {
+		if i < from {
+			continue
+		}
 		st, mark := t.Dim, " "
 		if i == d.focus {
 			st, mark = t.Sel, "▸"

@@ -56,7 +56,7 @@ func (d *detail) title() (name, facts string) {
 	}
 	facts = fmt.Sprintf("density %s · max %s", num(d.feature.Density), num(d.feature.Max))
 	if len(d.env.axes.Steps) > 0 {
-		facts += fmt.Sprintf(" · step %d", d.env.axes.Steps[d.env.axisStep()])
+		facts = fmt.Sprintf("step %d · %s", d.env.axes.Steps[d.env.axisStep()], facts)
 	}
 	return name, facts
 }

@@ -531,8 +531,10 @@ func driveModule(d *driver, key string) {
 		return
 	}
 	start := d.get(moduleName)
-	for range d.has.modules - 1 {
-		d.changes(key, moduleName, "another module", other)
+	d.changes(key, moduleName, "another module", other)
+	d.press(slices.Repeat([]string{key}, d.has.modules-2)...)
+	if got := d.get(moduleName); got == start {
+		d.t.Errorf("back at %s after %d of %d modules", start, d.has.modules-1, d.has.modules)
 	}
 	d.changes(key, moduleName, "the first module", func(_, a string) bool { return a == start })
 }

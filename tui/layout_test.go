@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"agar/tui/cell"
 	"agar/tui/raster"
 	"agar/tui/theme"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // layoutSizes are the terminals that layouts are held to.
@@ -98,6 +101,19 @@ func TestEveryPanelIsReachable(t *testing.T) {
 				}
 				d.move(1)
 			}
+		}
+	}
+}
+
+// TestTheStripNamesTheFocusedPanel: on a narrow terminal, whichever has the focus.
+func TestTheStripNamesTheFocusedPanel(t *testing.T) {
+	a := testApp(t, theme.None, raster.Braille, 60, 18)
+	a.settle(a.show(screenPhase))
+	for range a.front().base().panels {
+		press(a, "tab")
+		line := strings.Split(ansi.Strip(a.View()), "\n")[1]
+		if name := a.front().base().focused().name; !strings.Contains(line, "▸"+name) {
+			t.Errorf("the strip does not name %s: %s", name, line)
 		}
 	}
 }

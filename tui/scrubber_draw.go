@@ -94,7 +94,26 @@ func (p *scrubber) drawTimeline(g *cell.Grid, r cell.Rect, _ bool) {
 		}
 		g.Raw(cell.Rect{X: x, Y: y, W: 1, H: 1}, eventGlyph(ev.Kind), st)
 	}
-	g.Text(rest.Row(rest.H-1), p.eventList(), t.FG)
+	if rest.H < 4 {
+		g.Text(rest.Row(rest.H-1), p.eventList(), t.FG)
+		return
+	}
+	_, rest = rest.Top(2)
+	p.drawEvents(g, rest)
+}
+
+// drawEvents writes a line an event, and what else is to be known of the run.
+func (p *scrubber) drawEvents(g *cell.Grid, r cell.Rect) {
+	t := p.env.theme
+	for _, ev := range p.data.Events {
+		r = drawLines(g, r, cell.Wrap(p.eventLine(ev), r.W), t.FG)
+	}
+	if len(p.data.Events) == 0 {
+		r = drawLines(g, r, cell.Wrap(p.eventList(), r.W), t.FG)
+	}
+	for _, n := range p.data.Notes {
+		r = drawLines(g, r, cell.Wrap("note: "+n, r.W), t.Dim)
+	}
 }
 
 // eventList names all events in a line.

@@ -136,13 +136,19 @@ func (tm *terminal) send(keys ...string) {
 	tm.run(args...)
 }
 
-// press presses keys and waits until the screen rests.
+// press presses keys, waits for what they change, and until the screen rests. Keys
+// that change nothing take tmuxNothing.
 func (tm *terminal) press(keys ...string) *terminal {
 	tm.t.Helper()
-	if len(keys) > 0 {
-		tm.send(keys...)
-		tm.rest()
+	if len(keys) == 0 {
+		return tm
 	}
+	before := tm.frame()
+	tm.send(keys...)
+	for end := time.Now().Add(tmuxNothing); tm.frame() == before && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	tm.rest()
 	return tm
 }
 
@@ -151,6 +157,7 @@ func (tm *terminal) press(keys ...string) *terminal {
 const (
 	tmuxPatience = 10 * time.Second
 	tmuxRest     = 50 * time.Millisecond
+	tmuxNothing  = 400 * time.Millisecond
 )
 
 // waiting is a title that awaits an answer.
