@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"agar/model/tensor"
 )
 
 // resident reads a line of /proc/self/status, in bytes.
@@ -87,24 +89,8 @@ func sparse(t testing.TB, path string, header []byte, hole int64) {
 	}
 }
 
-// bigDir is a HF directory without weights.
-func bigDir(t testing.TB) string {
-	dir := t.TempDir()
-	for _, name := range []string{"tokenizer.json", "tokenizer_config.json", configFile} {
-		b, err := os.ReadFile(filepath.Join("testdata", "tied", name))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name), b, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	editJSON(t, filepath.Join(dir, configFile), bigShape)
-	return dir
-}
-
 func bigSafetensors(t testing.TB) string {
-	dir := bigDir(t)
+	dir := bareDir(t, bigShape)
 	all, elems := bigTensors()
 	header := map[string]any{}
 	for _, x := range all {
@@ -120,7 +106,7 @@ func bigSafetensors(t testing.TB) string {
 
 // bigTorch writes the older format of torch.save: every tensor a view of one storage.
 func bigTorch(t testing.TB) string {
-	dir := bigDir(t)
+	dir := bareDir(t, bigShape)
 	all, elems := bigTensors()
 	var b bytes.Buffer
 	text := func(s string) { _ = binary.Write(&b, binary.LittleEndian, uint32(len(s))); b.WriteString(s) }
@@ -151,52 +137,12 @@ func bigTorch(t testing.TB) string {
 
 func bigGGUF(t testing.TB) string {
 	all, elems := bigTensors()
-	var b bytes.Buffer
-	put := func(v any) { _ = binary.Write(&b, binary.LittleEndian, v) }
-	text := func(s string) { put(uint64(len(s))); b.WriteString(s) }
-	meta := []struct {
-		key  string
-		kind uint32
-		v    any
-	}{
-		{"llama.block_count", 4, uint32(15)}, {"llama.context_length", 4, uint32(256)}, {"llama.embedding_length", 4, uint32(1024)},
-		{"llama.feed_forward_length", 4, uint32(4096)}, {"llama.attention.head_count", 4, uint32(16)}, {"llama.attention.head_count_kv", 4, uint32(16)},
-		{"llama.attention.layer_norm_rms_epsilon", 6, float32(1e-5)}, {"llama.rope.freq_base", 6, float32(500)}, {"tokenizer.ggml.add_bos_token", 7, false},
-	}
-	b.WriteString("GGUF")
-	put(uint32(3))
-	put(uint64(len(all)))
-	put(uint64(len(meta) + 4))
-	for _, m := range meta {
-		text(m.key)
-		put(m.kind)
-		put(m.v)
-	}
-	for key, value := range map[string]string{"general.architecture": "llama", "tokenizer.ggml.model": "gpt2"} {
-		text(key)
-		put(uint32(8))
-		text(value)
-	}
-	for key, n := range map[string]int{"tokenizer.ggml.tokens": 64, "tokenizer.ggml.merges": 0} {
-		text(key)
-		put([]uint32{9, 8})
-		put(uint64(n))
-		for i := range n {
-			text(string(rune('0' + i)))
-		}
-	}
+	var tensors []ggufTensor
 	for _, x := range all {
-		text(x.ggml)
-		put(uint32(len(x.shape)))
-		for i := range x.shape {
-			put(uint64(x.shape[len(x.shape)-1-i]))
-		}
-		put(uint32(0))
-		put(uint64(4 * x.from))
+		tensors = append(tensors, ggufTensor{x.ggml, tensor.F32, x.shape, uint64(4 * x.from)})
 	}
-	b.Write(make([]byte, (32-b.Len()%32)%32))
 	path := filepath.Join(t.TempDir(), "big.gguf")
-	sparse(t, path, b.Bytes(), 4*elems)
+	sparse(t, path, ggufHeader(llamaMeta(15, 1024, 4096, 16, 16), tensors), 4*elems)
 	return path
 }
 

@@ -201,21 +201,26 @@ func (o captureOptions) configure(c *cobra.Command, m *model.Model, a *model.Ada
 	return co, nil
 }
 
-// modelRef names a model and hashes its weights.
+// modelRef names a model and hashes its weights: a file, or files of its directory.
 func modelRef(m *model.Model) (manifest.Ref, error) {
+	if len(m.Files) == 1 && m.Files[0] == m.Dir {
+		r, err := manifest.RefOf(m.Dir)
+		r.Name = m.Name
+		return r, err
+	}
 	var names []string
 	for _, f := range m.Files {
-		if f != m.Dir {
-			names = append(names, filepath.Base(f))
-		}
+		names = append(names, filepath.Base(f))
 	}
-	r, err := manifest.RefOf(m.Dir, names...)
+	r, err := manifest.RefOf(filepath.Dir(m.Files[0]), names...)
+	if err != nil {
+		return r, err
+	}
 	r.Name = m.Name
+	r.Path, err = filepath.Abs(m.Dir) // of a split file, its first part
 	return r, err
 }
 
-// adapterRef names the adapters that a sums and hashes what was read of them, each
-// with the dial that it has at lambda.
 func adapterRef(a *model.Adapter, lambda float64) manifest.Ref {
 	var refs []manifest.Ref
 	for _, p := range a.Parts() {
