@@ -4,26 +4,24 @@
 
 DIR holds what smollm2.py wrote. Written, all in float32 and by module hooks (never from hidden_states, whose last entry is normed):
 
-OUT/SmolLM2-135M-Instruct/cases.json         [{name, ids, adapter, lambda, hooks, rows, greedy, margin, ce, kl, noise}]
-OUT/SmolLM2-135M-Instruct/forward.safetensors  tensors `<case>/<hook>` and `<case>/logits`, one row a token
+OUT/SmolLM2-135M-Instruct.safetensors        the format of model/parity: hooks, logits, greedy text, losses
 OUT/tokenizer/smollm2.jsonl                  what the script given by --tokenizer-script writes for that tokenizer
 OUT/chat/smollm2.jsonl                       {messages, add_generation_prompt, text, ids}
 
-Of a case: `adapter` is a directory or null, `lambda` multiplies its scale s; `rows` is [from, to), the positions that were
-dumped, or null for all; `hooks` are the hooks dumped (`lora.hook_delta` is what the adapter adds: λ·s·B·A·x); `greedy` is the
-continuation of 100 tokens, and `margin` the smallest gap there between the first and the second logit; `ce` is the mean
-cross-entropy of the next token in nats; `kl` the mean over all tokens of KL(adapted‖base) and KL(base‖adapted) in nats;
-`noise` the worst relative error (L2 over L2, a token's vector) of transformers against itself with another attention kernel.
+Of a case, `ce` is the mean cross-entropy of the next token in nats; `kl` the mean over all tokens of KL(adapted‖base) and
+KL(base‖adapted) in nats; `noise` the worst relative error (L2 over L2, a token's vector) of transformers against itself with
+another attention kernel. Greedy text is 100 tokens.
 
 The GGUF has the same values as the directory (smollm2.py dequantised it), so the same cases serve both.
 """
 import argparse, json, os, runpy, sys, time
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "model", "parity"))
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", CUDA_VISIBLE_DEVICES="")
 import torch
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from reference import Dump, Taps, sha256
 
 NAME = "SmolLM2-135M-Instruct"
 RESID = ["hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out", "mlp.hook_post"]
@@ -32,50 +30,21 @@ TEXT = "The captain counted 1,234 stars — one for each of her naïve promises 
 START = "The three primary colours are red, yellow and blue. The seven days of the week are"
 
 
-class Taps:
-    """Records hooks of a Llama (wrapped by PEFT or not) during one forward; `with Taps(m, names, lora) as got: m(...)`."""
+def adapted(base, adapter, lam):
+    """The base with an adapter at λ on it, and how a case names it; undo with .unload()."""
+    m = PeftModel.from_pretrained(base, adapter).eval()
+    for mod in m.modules():
+        if isinstance(mod, BaseTunerLayer):
+            mod.scaling["default"] *= lam
+    file = os.path.join(adapter, "adapter_model.safetensors")
+    return m, dict(adapters=[{"name": os.path.abspath(adapter), "sha256": sha256(file), "lambda": lam}])
 
-    def __init__(self, model, names, adapted):
-        self.base = model.get_base_model() if adapted else model
-        self.names, self.got, self.handles = names, {}, []
 
-    def keep(self, name, t):
-        t = t[0] if isinstance(t, tuple) else t
-        self.got[name] = t.detach()[0].float().contiguous().clone()
-
-    def on_input(self, name, mod):
-        self.handles.append(mod.register_forward_pre_hook(lambda m, a, kw: self.keep(name, a[0] if a else kw["hidden_states"]), with_kwargs=True))
-
-    def on_output(self, name, mod):
-        self.handles.append(mod.register_forward_hook(lambda m, a, out: self.keep(name, out)))
-
-    def tap(self, name):
-        if name == "hook_embed":
-            return self.on_output(name, self.base.model.embed_tokens)
-        _, layer, rest = name.split(".", 2)
-        block = self.base.model.layers[int(layer)]
-        sites = {"hook_resid_pre": (self.on_input, block), "hook_resid_post": (self.on_output, block),
-                 "hook_resid_mid": (self.on_input, block.post_attention_layernorm), "hook_attn_out": (self.on_output, block.self_attn),
-                 "hook_mlp_out": (self.on_output, block.mlp), "mlp.hook_post": (self.on_input, block.mlp.down_proj)}
-        if rest in sites:
-            how, mod = sites[rest]
-            return how(name, mod)
-        path, kind = rest.split(".lora.")
-        mod = block.get_submodule(path)
-        if kind == "hook_a":
-            return self.on_output(name, mod.lora_A["default"])
-        scale = mod.scaling["default"]
-        self.handles.append(mod.lora_B["default"].register_forward_hook(lambda m, a, out: self.keep(name, scale * out)))
-
-    def __enter__(self):
-        for n in self.names:
-            self.tap(n)
-        return self.got
-
-    def __exit__(self, *exc):
-        for h in self.handles:
-            h.remove()
-        assert exc[0] or set(self.got) == set(self.names), set(self.names) - set(self.got)
+def divergences(adapted, base):
+    """Means of KL(adapted‖base) and KL(base‖adapted) over rows of logits."""
+    a, b = adapted.log_softmax(-1), base.log_softmax(-1)
+    mean = lambda p, q: float((p.exp() * (p - q)).sum(-1).mean())
+    return {"adapted_base": mean(a, b), "base_adapted": mean(b, a)}
 
 
 def worst(a, b):
@@ -87,50 +56,34 @@ class Oracle:
         self.dir = os.path.join(args.models, NAME)
         self.tok = AutoTokenizer.from_pretrained(self.dir)
         self.base = self.load("eager")
-        self.cases, self.tensors, self.t0 = [], {}, time.time()
+        self.dump, self.t0 = Dump(self.base, NAME, self.dir), time.time()
 
     def load(self, attention):
         return AutoModelForCausalLM.from_pretrained(self.dir, dtype=torch.float32, attn_implementation=attention).eval()
 
-    def adapted(self, adapter, lam):
-        """The base with an adapter at λ on it; undo with .unload()."""
-        m = PeftModel.from_pretrained(self.base, adapter).eval()
-        for mod in m.modules():
-            if isinstance(mod, BaseTunerLayer):
-                mod.scaling["default"] *= lam
-        return m
-
     @torch.no_grad()
-    def case(self, name, ids, hooks, adapter=None, lam=1.0, rows=None, greedy=False, noise=False, keep_logits=True):
-        x = torch.tensor([ids])
-        kl = None
-        base_lp = self.base(x).logits[0].log_softmax(-1) if adapter else None
-        m = self.adapted(adapter, lam) if adapter else self.base
-        with Taps(m, hooks, bool(adapter)) as got:
-            logits = m(x).logits[0]
-        lp = logits.log_softmax(-1)
+    def case(self, name, ids, hooks, adapter=None, lam=1.0, rows=None, greedy=False, noise=False):
+        x, m, more = torch.tensor([ids]), self.base, {}
+        base = self.base(x).logits[0] if adapter else None
         if adapter:
-            d = lambda p, q: float((p.exp() * (p - q)).sum(-1).mean())
-            kl = {"adapted_base": d(lp, base_lp), "base_adapted": d(base_lp, lp)}
-        ce = float(-lp[:-1].gather(1, x[0, 1:, None]).mean())
-        floor = self.noise(x, hooks, got, logits) if noise else None
-        answer, margin = self.greedy(m, x) if greedy else (None, None)
-        a, b = rows or (0, len(ids))
-        if keep_logits:
-            got["logits"] = logits
-        for k, v in got.items():
-            self.tensors[f"{name}/{k}"] = v[a:b].contiguous().clone()
+            m, more = adapted(self.base, adapter, lam)
+            more["kl"] = divergences(m(x).logits[0], base)
+        if greedy:
+            more["greedy"], more["margins"] = self.greedy(m, x)
+        rows = list(range(*(rows or [0, len(ids)])))
+        got = self.dump.case(name, ids, rows, hooks, m, **more)
+        c = self.dump.cases[-1]
+        if noise:
+            c["noise"] = self.noise(x, hooks, rows, got)
         if adapter:
             m.unload()
-        self.cases.append(dict(name=name, ids=ids, adapter=adapter and os.path.abspath(adapter), **{"lambda": lam}, hooks=hooks,
-                               rows=rows, greedy=answer, margin=margin, ce=ce, kl=kl, noise=floor))
-        print(f"{time.time() - self.t0:6.1f} s  {name}  ce {ce:.4f}  kl {kl}  noise {floor}  margin {margin}", flush=True)
+        print(f"{time.time() - self.t0:6.1f} s  {name}  ce {c['ce']:.4f}  kl {c.get('kl')}  noise {c.get('noise')}", flush=True)
 
-    def noise(self, x, hooks, got, logits):
+    def noise(self, x, hooks, rows, got):
         other = self.load("sdpa")
-        with Taps(other, hooks, False) as again:
-            l2 = other(x).logits[0]
-        return max(worst(l2, logits), *(worst(again[k], got[k]) for k in hooks))
+        with Taps(other, hooks, rows) as again:
+            again["logits"] = other(x).logits[0][rows]
+        return max(worst(again[k], got[k]) for k in got)
 
     def greedy(self, m, x, n=100):
         out = m.generate(input_ids=x, attention_mask=torch.ones_like(x), max_new_tokens=n, do_sample=False,
@@ -138,7 +91,7 @@ class Oracle:
         ids = out.sequences[0, x.shape[1]:].tolist()
         top = torch.stack(out.logits)[:, 0].topk(2).values
         assert len(ids) == n, (len(ids), self.tok.decode(ids))
-        return ids, float((top[:, 0] - top[:, 1]).min())
+        return ids, (top[:, 0] - top[:, 1]).tolist()
 
 
 def hooks_of(layers, kinds=RESID):
@@ -205,9 +158,7 @@ def main():
         runpy.run_path(args.tokenizer_script, run_name="__main__")
     chat_cases(o.tok, os.path.join(sub("chat"), "smollm2.jsonl"))
     forward_cases(o, args)
-    save_file(o.tensors, os.path.join(sub(NAME), "forward.safetensors"))
-    with open(os.path.join(sub(NAME), "cases.json"), "w") as f:
-        json.dump(o.cases, f)
+    o.dump.save(os.path.join(args.out, NAME + ".safetensors"))
 
 
 if __name__ == "__main__":

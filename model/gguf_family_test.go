@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"agar/model/parity"
 )
 
 // A GGUF file of every architecture, written under the names of the gguf package,
@@ -46,11 +48,11 @@ func sameNumbers(t *testing.T, got, want *Model) {
 		if strings.HasSuffix(h, "attn_scores") { // −Inf where a query does not look
 			continue
 		}
-		if e := relative(a.Hooks[h], b.Hooks[h], len(b.Hooks[h])/b.Rows, false); !(e <= parity) {
+		if e, _ := parity.Relative(a.Hooks[h], b.Hooks[h], len(b.Hooks[h])/b.Rows, false); !(e <= tolerance) {
 			t.Errorf("%s: %.1e apart", h, e)
 		}
 	}
-	if e := relative(a.Logits, b.Logits, want.Spec.Vocab, false); !(e <= parity) {
+	if e, _ := parity.Relative(a.Logits, b.Logits, want.Spec.Vocab, false); !(e <= tolerance) {
 		t.Errorf("logits: %.1e apart", e)
 	}
 }

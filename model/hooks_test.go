@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"agar/model/parity"
 )
 
 func TestHooksListWhatFires(t *testing.T) {
@@ -121,7 +123,7 @@ func TestZeroedAdapterHooksAreTheBase(t *testing.T) {
 			}
 		}
 		got := forwardOK(t, m, &Request{Seqs: ids, Edits: edits, Adapter: a, Lambda: 1, Logits: AllLogits})
-		if e := relative(got.Logits, base.Logits, m.Spec.Vocab, false); e != 0 {
+		if e, _ := parity.Relative(got.Logits, base.Logits, m.Spec.Vocab, false); e != 0 {
 			t.Errorf("%s zeroed: %.1e from the base", kind, e)
 		}
 	}

@@ -23,7 +23,7 @@ func newModel() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newModelPull(), newModelInspect(), newModelTokenize(), newModelGenerate())
+	c.AddCommand(newModelPull(), newModelInspect(), newModelTokenize(), newModelGenerate(), newModelParity(), newModelReferenceScript())
 	return c
 }
 

@@ -36,8 +36,8 @@ func organismHub(t *testing.T, org string) *hubtest.Hub {
 }
 
 // TestScripts drives the program as a shell would; $ORG is the unpacked
-// built-in organism, $GGUF a tiny random model with 3 layers, and the hub is
-// organismHub's.
+// built-in organism, $GGUF a tiny random model with 3 layers, $TINY the folder
+// of those that transformers was asked about, and the hub is organismHub's.
 func TestScripts(t *testing.T) {
 	org, err := builtin.Open(context.Background(), filepath.Join(t.TempDir(), "cache"))
 	if err != nil {
@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ORG", org)
 			e.Setenv("GGUF", gguf)
+			e.Setenv("TINY", filepath.Dir(filepath.Dir(gguf)))
 			e.Setenv("HF_ENDPOINT", fake.URL)
 			e.Setenv("HF_HOME", filepath.Join(e.WorkDir, ".hf"))
 			e.Setenv("AGAR_CACHE", filepath.Join(e.WorkDir, ".cache"))

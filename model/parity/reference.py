@@ -49,26 +49,31 @@ class Taps:
     hook_resid_mid       the residual stream between attention and MLP; blocks that run them in parallel have none
     ln1, ln2             the norm of attention and of the MLP, .hook_normalized before its weight. Where a norm stands on either
                          side (Gemma 2, 3) the second is ln1_post, ln2_post; where one only follows (OLMo 2) it is ln1, ln2
-    attn.hook_q, k, v    the projections with bias, before any norm of q and k; hook_rot_q, hook_rot_k what scores are made of,
-                         rotated or, in blocks without rotation, as they are (models without any rotation have none)
-    attn.hook_pattern    the attention probabilities; attn.hook_z what they read from v, before the output projection
-    mlp.hook_pre, hook_pre_linear, hook_post   gate (or the only projection), up, and what the down projection reads;
-                         a mixture of experts has none of them
+    attn.hook_q, k, v    the projections with bias, before any norm of q and k; hook_rot_q, hook_rot_k normed and rotated, in blocks
+                         that rotate
+    attn.hook_attn_scores   scaled and capped, −inf where a query must not look; attn.hook_pattern the attention probabilities;
+                         attn.hook_z what they read from v, before the output projection
+    mlp.hook_pre, hook_pre_linear, hook_post   gate (or the only projection), up, and what the down projection reads; a mixture of
+                         experts has instead mlp.hook_expert_weights, the router's probabilities of all experts
     blocks.L.PATH.lora.hook_a, hook_delta      A·x and what the adapter adds to the module at PATH, when one adapter is active
-    names, when given, are the hooks wanted.
+    names, when given, are the hooks wanted, and rows the positions.
     """
 
-    def __init__(self, model, names=None, attention=None):
+    def __init__(self, model, names=None, rows=None, attention=None):
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.n = next(s for s in (LLAMA, GPT2, NEOX) if hasattr(self.model, s["body"]))
         self.body = getattr(self.model, self.n["body"])
         self.body = getattr(self.body, "language_model", self.body)
         self.names = names and set(names)
+        self.rows = slice(None) if rows is None else list(rows)
         self.attention, self.got, self.undo = attention, {}, []
 
+    def wants(self, name):
+        return self.names is None or name in self.names
+
     def keep(self, name, t):
-        if self.names is None or name in self.names:
-            self.got[name] = t.detach()[0].float().contiguous().clone()
+        if self.wants(name):
+            self.got[name] = t.detach()[0][self.rows].float().cpu().contiguous().clone()
 
     def on_input(self, module, f):
         hook = lambda m, a, kw: f(a[0] if a else kw["hidden_states"]) and None
@@ -123,21 +128,32 @@ class Taps:
         else:
             for m in "qkv":
                 self.out(getattr(a, m + "_proj"), at + "hook_" + m)
+        if getattr(a, "reorder_and_upcast_attn", False):  # GPT-2's own attention function
+            plain = a._upcast_and_reordered_attn
+            a._upcast_and_reordered_attn = lambda q, k, v, mask: self.scores(a, q, k, mask, a.scaling) or plain(q, k, v, mask)
+            self.undo.append(lambda: a.__dict__.pop("_upcast_and_reordered_attn"))
         self.on_input(getattr(a, self.n["o"]), lambda x: self.keep(at + "hook_z", x))
-        self.on_output(a, lambda t: self.keep(at + "hook_pattern", t[1].transpose(1, 2)))
+        self.on_output(a, lambda t: t[1] is not None and self.keep(at + "hook_pattern", t[1].transpose(1, 2)))
 
-    def rotated(self, layer, q, k):
-        if self.n is not GPT2:
-            self.keep(f"blocks.{layer}.attn.hook_rot_q", q.transpose(1, 2).flatten(2))
-            self.keep(f"blocks.{layer}.attn.hook_rot_k", k.transpose(1, 2).flatten(2))
+    def scores(self, module, q, k, mask, scaling, softcap=None):
+        at = f"blocks.{module.layer_idx}.attn."
+        if self.n is not GPT2 and getattr(module, "use_rope", True):
+            self.keep(at + "hook_rot_q", q.transpose(1, 2).flatten(2))
+            self.keep(at + "hook_rot_k", k.transpose(1, 2).flatten(2))
+        if self.wants(at + "hook_attn_scores"):
+            s = q[0][:, self.rows] @ k[0].repeat_interleave(q.shape[1] // k.shape[1], 0).transpose(1, 2) * scaling
+            s = torch.tanh(s / softcap) * softcap if softcap else s
+            s = s.masked_fill(mask[0][:, self.rows] < -1e30, float("-inf"))
+            self.got[at + "hook_attn_scores"] = s.float().cpu().transpose(0, 1).contiguous()
 
     def watch_attention(self, home):
         """Stands between the attention modules and the eager attention function of their file."""
         eager = home.eager_attention_forward
 
-        def between(module, q, k, *args, **kw):
-            self.rotated(module.layer_idx, q, k)
-            return (self.attention or eager)(module, q, k, *args, **kw)
+        def between(module, q, k, v, mask, scaling=None, **kw):
+            scaling = q.shape[-1] ** -0.5 if scaling is None else scaling
+            self.scores(module, q, k, mask, scaling, kw.get("softcap"))
+            return (self.attention or eager)(module, q, k, v, mask, scaling=scaling, **kw)
 
         home.eager_attention_forward = between
         self.undo.append(lambda: setattr(home, "eager_attention_forward", eager))
@@ -152,7 +168,7 @@ class Taps:
             if hasattr(m, "up_proj"):
                 self.out(m.up_proj, at + "hook_pre_linear")
         else:
-            return
+            return self.on_output(m.gate, lambda t: self.keep(at + "hook_expert_weights", t[0].float().softmax(-1)[None]))
         self.on_input(getattr(m, self.n["down"]), lambda x: self.keep(at + "hook_post", x))
 
     def lora(self, b, at):
@@ -224,24 +240,26 @@ class Dump:
         """Runs the ids and keeps the rows (a list of positions) of the hooks and logits."""
         m = model or self.model
         x = torch.tensor([ids], device=self.device)
-        with Taps(m, names) as got:
+        with Taps(m, names, rows) as got:
             logits = m(input_ids=x, use_cache=False).logits[0].float()
-        got["logits"] = logits
+        got["logits"] = logits[rows].cpu()
         for k, v in got.items():
-            self.tensors[f"{name}/{k}"] = v[rows].cpu().contiguous()
-        tokens, margin = self.greedy(m, x, greedy) if greedy else (None, None)
+            self.tensors[f"{name}/{k}"] = v
+        ce = float(-logits[:-1].log_softmax(-1).gather(1, x[0, 1:, None]).mean()) if len(ids) > 1 else None
+        tokens, margins = self.greedy(m, x, greedy) if greedy else (None, None)
         hooks = [k for k in got if k != "logits"]
-        self.cases.append(dict(name=name, ids=list(ids), rows=list(rows), adapters=list(adapters), hooks=hooks, greedy=tokens, margin=margin, **more))
+        about = dict(name=name, ids=list(ids), rows=list(rows), adapters=list(adapters), hooks=hooks, greedy=tokens, margins=margins, ce=ce)
+        self.cases.append({**about, **more})
         return got
 
     def greedy(self, m, x, n):
-        """Argmax tokens, each from a forward of all before it, and the smallest gap between the first and second logit."""
+        """Argmax tokens, each from a forward of all before it, and the gaps between the first and second logit."""
         gaps = []
         for _ in range(n):
             top = m(input_ids=x, use_cache=False).logits[0, -1].float().topk(2)
             gaps.append(float(top.values[0] - top.values[1]))
             x = torch.cat([x, top.indices[:1][None]], 1)
-        return x[0, -n:].tolist(), min(gaps)
+        return x[0, -n:].tolist(), gaps
 
     def save(self, path):
         from safetensors.torch import save_file

@@ -7,19 +7,18 @@ Beside this script:
 NAME/                     a model as transformers saves it; every parameter redrawn, norms too
 NAME/*.gguf               the same model as llama.cpp's converter would store it (rows of q and k permuted)
 NAME/r1, NAME/r4          adapters: rank 1 on one down_proj; rank 4 (rslora, patterns) on all projections
-NAME/dump/cases.json      [{name, ids, adapter, lambda, hooks, rows, greedy, ce, kl}], as .ci/oracle.py describes them
-NAME/dump/forward.safetensors   `<case>/<hook>` and `<case>/logits` in float32, one row a token
+NAME/dump.safetensors     the format of model/parity; adapters are directories inside NAME
 
-`adapter` is a directory inside NAME. The greedy continuation does not stop at end tokens. Files come out the same every time.
+The greedy continuation does not stop at end tokens. Files come out the same every time.
 """
 import json, os, shutil, sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "..", ".ci"))
-from oracle import MODULES, RESID, Taps  # sets the environment before torch is imported
+sys.path[:0] = [os.path.join(HERE, "..", "parity"), os.path.join(HERE, "..", "..", ".ci")]
+from oracle import MODULES, RESID, adapted, divergences  # sets the environment before torch is imported
+from reference import Dump
 import gguf, numpy as np, torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import save_file
+from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -100,52 +99,6 @@ def adapters(out, layers):
             rank_pattern={"down_proj": 2, "layers.0.self_attn.q_proj": 9}, alpha_pattern={"o_proj": 5, "layers.1.mlp.up_proj": 2})
 
 
-class Cases:
-    def __init__(self, out, base):
-        self.out, self.base, self.cases, self.tensors = out, base, [], {}
-
-    @torch.no_grad()
-    def add(self, name, ids, hooks, adapter=None, lam=1.0, rows=None, greedy=0):
-        x = torch.tensor([ids])
-        m, kl = self.base, None
-        base_lp = self.base(x).logits[0].log_softmax(-1)
-        if adapter:
-            m = PeftModel.from_pretrained(self.base, os.path.join(self.out, adapter)).eval()
-            for mod in m.modules():
-                if "default" in (mod.scaling if isinstance(getattr(mod, "scaling", None), dict) else {}):
-                    mod.scaling["default"] *= lam
-        with Taps(m, hooks, bool(adapter)) as got:
-            logits = m(x).logits[0]
-        lp = logits.log_softmax(-1)
-        if adapter:
-            d = lambda p, q: float((p.exp() * (p - q)).sum(-1).mean())
-            kl = {"adapted_base": d(lp, base_lp), "base_adapted": d(base_lp, lp)}
-        got["logits"] = logits
-        a, b = rows or (0, len(ids))
-        for k, v in got.items():
-            self.tensors[f"{name}/{k}"] = v[a:b].contiguous().clone()
-        answer = self.greedy(m, x, greedy) if greedy else None
-        if adapter:
-            m.unload()
-        self.cases.append(dict(name=name, ids=ids, adapter=adapter, **{"lambda": lam}, hooks=hooks, rows=rows, greedy=answer,
-                               ce=float(-lp[:-1].gather(1, x[0, 1:, None]).mean()), kl=kl))
-
-    def greedy(self, m, x, n):
-        """Argmax without a cache, so that Go's cached decode is compared with uncached numbers."""
-        for _ in range(n):
-            top = m(x).logits[0, -1].topk(2)
-            assert top.values[0] - top.values[1] > 1e-4, "a tie would make the test a coin toss"
-            x = torch.cat([x, top.indices[:1][None]], 1)
-        return x[0, -n:].tolist()
-
-    def save(self):
-        d = os.path.join(self.out, "dump")
-        os.makedirs(d)
-        save_file(self.tensors, os.path.join(d, "forward.safetensors"))
-        with open(os.path.join(d, "cases.json"), "w") as f:
-            json.dump(self.cases, f)
-
-
 def hooks(layers, kinds):
     return [f"blocks.{l}.{k}" for l in layers for k in kinds]
 
@@ -155,17 +108,32 @@ def dump(out, base):
     ids = lambda n: [0] + g.integers(2, VOCAB, n - 1).tolist()
     n = base.config.num_hidden_layers
     every = ["hook_embed"] + hooks(range(n), RESID)
-    c = Cases(out, base)
-    c.add("base", ids(7), every, greedy=16)
-    c.add("base-long", ids(200), hooks([n - 1], ["hook_resid_post"]), rows=[196, 200])
+    d = Dump(base, "tiny/" + os.path.basename(out), out)
+
+    def case(name, ids, names, adapter=None, lam=1.0, rows=None, greedy=0):
+        """A case, with an adapter at λ; a greedy token that is nearly a tie would make the test a coin toss."""
+        more, m = {}, base
+        if adapter:
+            x = torch.tensor([ids])
+            before = base(x).logits[0]
+            m, more = adapted(base, os.path.join(out, adapter), lam)
+            more["adapters"][0]["name"] = adapter
+            more["kl"] = divergences(m(x).logits[0], before)
+        d.case(name, ids, list(range(*(rows or [0, len(ids)]))), names, m, greedy=greedy, **more)
+        assert not greedy or min(d.cases[-1]["margins"]) > 1e-4
+        if adapter:
+            m.unload()
+
+    case("base", ids(7), every, greedy=16)
+    case("base-long", ids(200), hooks([n - 1], ["hook_resid_post"]), rows=[196, 200])
     if os.path.exists(os.path.join(out, "r1")):
         x = ids(5)
         lora = ["lora.hook_a", "lora.hook_delta"]
         for lam in (0.0, 1.0, 2.5):
-            c.add(f"r1-lambda-{lam:g}", x, hooks([1], RESID + [f"mlp.down_proj.{k}" for k in lora]), "r1", lam)
-            c.add(f"r4-lambda-{lam:g}", x, hooks([n - 1], RESID[2:]) + hooks([0, 1], [f"{p}.{k}" for p in MODULES for k in lora]), "r4", lam)
-        c.add("r4-greedy", x, hooks([n - 1], ["hook_resid_post"]), "r4", greedy=16)
-    c.save()
+            case(f"r1-lambda-{lam:g}", x, hooks([1], RESID + [f"mlp.down_proj.{k}" for k in lora]), "r1", lam)
+            case(f"r4-lambda-{lam:g}", x, hooks([n - 1], RESID[2:]) + hooks([0, 1], [f"{p}.{k}" for p in MODULES for k in lora]), "r4", lam)
+        case("r4-greedy", x, hooks([n - 1], ["hook_resid_post"]), "r4", greedy=16)
+    d.save(os.path.join(out, "dump.safetensors"))
 
 
 GGUF_NAMES = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
@@ -200,6 +168,7 @@ def write_gguf(out, base):
 
 def main():
     torch.manual_seed(0)
+    torch.set_grad_enabled(False)
     for i, (name, opt) in enumerate(VARIANTS.items()):
         out, base = build(name, opt, 200 + i)
         if name != "llama3":
