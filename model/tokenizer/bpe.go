@@ -4,7 +4,8 @@ import "unicode/utf8"
 
 // model turns one pre-tokenized word into symbols; with raw set the word stands
 // for its byte-level form and sizes count its own bytes. The result is valid
-// until the next call with the same scratch and must not be modified.
+// until the next call with the same scratch and must not be modified. Bytes
+// without a token have a symbol with id −1.
 type model interface {
 	tokenize(word string, raw bool, s *scratch) []symbol
 }
@@ -39,6 +40,7 @@ type bpe struct {
 	byteIDs      [256]int32       // the token of a byte's character
 	rawVocab     map[string]int32 // with ignoreMerges: vocab by bytes
 	fallback     [256]int32       // the token <0xHH> of a byte or −1
+	cuts         cuts
 }
 
 // tokenize caches either raw words or mapped ones, as one string may stand for
@@ -54,6 +56,29 @@ func (m *bpe) tokenize(word string, raw bool, s *scratch) []symbol {
 			return s.word
 		}
 	}
+	if !raw && m.cuts.usable {
+		return m.segments(word, s)
+	}
+	return m.whole(word, raw, s)
+}
+
+// segments tokenizes the parts of word that no merge joins.
+func (m *bpe) segments(word string, s *scratch) []symbol {
+	end := m.cuts.next(word)
+	if end == len(word) {
+		return m.whole(word, false, s)
+	}
+	s.parts = s.parts[:0]
+	for word != "" {
+		s.parts = append(s.parts, m.whole(word[:end], false, s)...)
+		word = word[end:]
+		end = m.cuts.next(word)
+	}
+	return s.parts
+}
+
+// whole tokenizes a word in one piece.
+func (m *bpe) whole(word string, raw bool, s *scratch) []symbol {
 	if raw == m.raw {
 		if w, ok := m.cache.get(word); ok {
 			return w
@@ -93,7 +118,7 @@ func (m *bpe) characters(word string, out []symbol) []symbol {
 			out = append(out, symbol{id, int32(w)})
 			continue
 		}
-		if m.byteFallback && m.hasBytes(c) {
+		if m.byteFallback && hasBytes(&m.fallback, c) {
 			for k := range len(c) {
 				out = append(out, symbol{m.fallback[c[k]], 1})
 			}
@@ -123,9 +148,10 @@ func (m *bpe) affixed(word string, i, j int) string {
 	return c
 }
 
-func (m *bpe) hasBytes(c string) bool {
+// hasBytes says that every byte of c has a token.
+func hasBytes(fallback *[256]int32, c string) bool {
 	for k := range len(c) {
-		if m.fallback[c[k]] < 0 {
+		if fallback[c[k]] < 0 {
 			return false
 		}
 	}

@@ -2,8 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
-
-	"golang.org/x/text/unicode/norm"
+	"unicode/utf8"
 )
 
 // at names element i of a list inside path.
@@ -24,31 +23,33 @@ func (c *component) pattern(path string) (*pattern, error) {
 	return nil, fmt.Errorf("tokenizer: %s.pattern: found none, expected String or Regex", path)
 }
 
-var forms = map[string]norm.Form{"NFC": norm.NFC, "NFD": norm.NFD, "NFKC": norm.NFKC, "NFKD": norm.NFKD}
+// normalizerTypes are the known types, and so on below.
+var normalizerTypes = []string{"BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled", "Prepend", "Replace", "Sequence", "Strip", "StripAccents"}
 
 func (c *component) normalizer(path string) (normalizer, error) {
 	if f, ok := forms[c.Type]; ok {
-		return form(f), nil
+		return f, nil
 	}
 	switch c.Type {
 	case "Sequence":
-		var ns normalizers
-		for i := range c.Normalizers {
-			n, err := c.Normalizers[i].normalizer(at(path, "normalizers", i))
-			if err != nil {
-				return nil, err
-			}
-			ns = append(ns, n)
-		}
-		return ns, nil
+		return c.normalizerSequence(path)
+	case "BertNormalizer":
+		lower := yes(c.Lowercase, true)
+		return bertNormalizer{yes(c.CleanText, true), yes(c.Chinese, true), yes(c.StripAccents, lower), lower}, nil
+	case "ByteLevel":
+		return normalizeFunc(byteLevelNormalizer), nil
 	case "Lowercase":
 		return normalizeFunc(lowercase), nil
+	case "Nmt":
+		return normalizeFunc(nmt), nil
 	case "StripAccents":
 		return normalizeFunc(stripAccents), nil
 	case "Strip":
 		return strip(c.StripLeft, c.StripRight), nil
 	case "Prepend":
 		return normalizeFunc(func(t text) text { return t.prepend(c.Prepend) }), nil
+	case "Precompiled":
+		return c.precompiled(path)
 	case "Replace":
 		p, err := c.pattern(path)
 		if err != nil {
@@ -56,7 +57,34 @@ func (c *component) normalizer(path string) (normalizer, error) {
 		}
 		return normalizeFunc(func(t text) text { return t.replace(p.find(t.s), c.Content) }), nil
 	}
-	return nil, unknown(path, c.Type)
+	return nil, unknown(path, c.Type, normalizerTypes...)
+}
+
+func (c *component) normalizerSequence(path string) (normalizer, error) {
+	var ns normalizers
+	for i := range c.Normalizers {
+		n, err := c.Normalizers[i].normalizer(at(path, "normalizers", i))
+		if err != nil {
+			return nil, err
+		}
+		ns = append(ns, n)
+	}
+	return ns, nil
+}
+
+// precompiled reads a charsmap; a null one changes nothing.
+func (c *component) precompiled(path string) (normalizer, error) {
+	if text0(c.Charsmap) == "" {
+		return normalizers(nil), nil
+	}
+	m, err := decodeCharsmap(*c.Charsmap)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %s.precompiled_charsmap: %w", path, err)
+	}
+	if c.Longest {
+		return longestFirst{m}, nil
+	}
+	return m, nil
 }
 
 // preTokenizers flattens nested sequences.
@@ -76,16 +104,24 @@ func (c *component) preTokenizers(path string) ([]preTokenizer, error) {
 	return out, nil
 }
 
+var preTokenizerTypes = []string{"BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Digits", "FixedLength", "Metaspace", "Punctuation", "Sequence", "Split", "UnicodeScripts", "Whitespace", "WhitespaceSplit"}
+
 func (c *component) preTokenizer(path string) (preTokenizer, error) {
 	switch c.Type {
+	case "BertPreTokenizer":
+		return bertPreTokenizer{}, nil
 	case "ByteLevel":
-		return &byteLevel{prefixSpace: flag(c.AddPrefixSpace, true), regex: flag(c.UseRegex, true)}, nil
+		return &byteLevel{prefixSpace: yes(c.AddPrefixSpace, true), regex: yes(c.UseRegex, true)}, nil
+	case "CharDelimiterSplit":
+		return c.delimiter(path)
 	case "Digits":
 		b := contiguous
 		if c.Individual {
 			b = isolated
 		}
 		return &splitter{find: eachRune(isNumber), behavior: b}, nil
+	case "FixedLength":
+		return c.fixedLength(path)
 	case "Whitespace":
 		return &splitter{find: words, behavior: removed, invert: true}, nil
 	case "WhitespaceSplit":
@@ -96,8 +132,29 @@ func (c *component) preTokenizer(path string) (preTokenizer, error) {
 		return c.metaspace(path)
 	case "Split":
 		return c.splitPattern(path)
+	case "UnicodeScripts":
+		return scripts{}, nil
 	}
-	return nil, unknown(path, c.Type)
+	return nil, unknown(path, c.Type, preTokenizerTypes...)
+}
+
+// delimiter splits at one character and drops it.
+func (c *component) delimiter(path string) (preTokenizer, error) {
+	d := []rune(c.Delimiter)
+	if len(d) != 1 {
+		return nil, fmt.Errorf("tokenizer: %s.delimiter: found %q, expected one character", path, c.Delimiter)
+	}
+	return &splitter{find: eachRune(func(r rune) bool { return r == d[0] }), behavior: removed}, nil
+}
+
+func (c *component) fixedLength(path string) (preTokenizer, error) {
+	if c.Length == nil {
+		return fixedLength(5), nil
+	}
+	if *c.Length < 1 {
+		return nil, fmt.Errorf("tokenizer: %s.length: found %d, expected 1 or more", path, *c.Length)
+	}
+	return fixedLength(*c.Length), nil
 }
 
 func (c *component) splitPattern(path string) (preTokenizer, error) {
@@ -105,8 +162,14 @@ func (c *component) splitPattern(path string) (preTokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.scan != nil && behavior(c.Behavior) == isolated {
-		return tiler{p.scan}, nil
+	if c.Pattern.Regex != nil && behavior(c.Behavior) == isolated {
+		tiles := p.scan
+		if tiles == nil {
+			tiles = tilesFor(*c.Pattern.Regex)
+		}
+		if tiles != nil {
+			return tiler{tiles}, nil
+		}
 	}
 	if p.scan != nil && behavior(c.Behavior) == removed && c.Invert {
 		return tiler{p.scan}, nil
@@ -127,97 +190,24 @@ func (c *component) splitter(path string, find func(string) [][2]int, def behavi
 }
 
 func (c *component) metaspace(path string) (*metaspace, error) {
-	m := &metaspace{mark: c.Replacement, scheme: c.PrependScheme, cut: flag(c.Split, true)}
+	m := &metaspace{mark: c.Replacement, scheme: c.PrependScheme, cut: yes(c.Split, true)}
 	if m.mark == "" {
 		m.mark = "▁"
 	}
+	if utf8.RuneCountInString(m.mark) != 1 {
+		return nil, fmt.Errorf("tokenizer: %s.replacement: found %q, expected one character", path, m.mark)
+	}
 	if m.scheme == "" {
 		m.scheme = "never"
-		if flag(c.AddPrefixSpace, true) {
+		if yes(c.AddPrefixSpace, true) {
 			m.scheme = "always"
 		}
+	}
+	if m.scheme != "never" && !yes(c.AddPrefixSpace, true) {
+		return nil, fmt.Errorf("tokenizer: %s: prepend_scheme %q contradicts add_prefix_space false", path, m.scheme)
 	}
 	if m.scheme != "always" && m.scheme != "first" && m.scheme != "never" {
 		return nil, fmt.Errorf("tokenizer: %s.prepend_scheme: found %q, expected always, first or never", path, c.PrependScheme)
 	}
 	return m, nil
-}
-
-// postProcessors flattens nested sequences.
-func (c *component) postProcessors(path string) ([]postProcessor, error) {
-	switch c.Type {
-	case "Sequence":
-		var out []postProcessor
-		for i := range c.Processors {
-			ps, err := c.Processors[i].postProcessors(at(path, "processors", i))
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, ps...)
-		}
-		return out, nil
-	case "ByteLevel":
-		if !flag(c.TrimOffsets, true) {
-			return nil, nil
-		}
-		return []postProcessor{trimmer{flag(c.AddPrefixSpace, true)}}, nil
-	case "TemplateProcessing":
-		t, err := c.template(path)
-		return []postProcessor{t}, err
-	}
-	return nil, unknown(path, c.Type)
-}
-
-func (c *component) template(path string) (template, error) {
-	var t template
-	for i, p := range c.Single {
-		switch {
-		case p.Sequence != nil && p.Sequence.ID == "A":
-			t = append(t, templateStep{sequence: true})
-		case p.SpecialToken != nil:
-			spec, ok := c.SpecialTokens[p.SpecialToken.ID]
-			if !ok {
-				return nil, fmt.Errorf("tokenizer: %s: special token %q has no ids", at(path, "single", i), p.SpecialToken.ID)
-			}
-			t = append(t, templateStep{ids: spec.IDs})
-		default:
-			return nil, fmt.Errorf("tokenizer: %s: found neither a special token nor sequence A", at(path, "single", i))
-		}
-	}
-	return t, nil
-}
-
-// decoders flattens nested sequences.
-func (c *component) decoders(path string) ([]decoder, error) {
-	one := func(d decoder) ([]decoder, error) { return []decoder{d}, nil }
-	switch c.Type {
-	case "Sequence":
-		var out []decoder
-		for i := range c.Decoders {
-			ds, err := c.Decoders[i].decoders(at(path, "decoders", i))
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, ds...)
-		}
-		return out, nil
-	case "ByteLevel":
-		return one(byteLevelDecoder{})
-	case "ByteFallback":
-		return one(fallbackDecoder{})
-	case "Fuse":
-		return one(fuseDecoder{})
-	case "Strip":
-		return one(stripDecoder{c.Content, c.Start, c.Stop})
-	case "Replace":
-		p, err := c.pattern(path)
-		return []decoder{replaceDecoder{p, c.Content}}, err
-	case "Metaspace":
-		m, err := c.metaspace(path)
-		if err != nil {
-			return nil, err
-		}
-		return one(metaspaceDecoder{m.mark, m.scheme != "never"})
-	}
-	return nil, unknown(path, c.Type)
 }

@@ -18,7 +18,7 @@ type decoder interface {
 func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
-		if !t.has(id) || skipSpecial && t.IsSpecial(id) {
+		if !t.has(id) || skipSpecial && t.special[t.tokens[id]] {
 			continue
 		}
 		tokens = append(tokens, t.tokens[id])
@@ -55,8 +55,10 @@ func (fallbackDecoder) decode(tokens []string) []string {
 	flush := func() {
 		if len(run) > 0 && utf8.Valid(run) {
 			out = append(out, string(run))
-		} else if len(run) > 0 {
-			out = append(out, strings.Repeat("\uFFFD", len(run)))
+		} else {
+			for range run {
+				out = append(out, "\uFFFD")
+			}
 		}
 		run = run[:0]
 	}
@@ -72,10 +74,13 @@ func (fallbackDecoder) decode(tokens []string) []string {
 	return out
 }
 
-// byteToken reads <0xHH>.
+// byteToken reads <0xHH>, and <0x+H> as the Rust library does.
 func byteToken(s string) (byte, bool) {
 	if len(s) != 6 || s[:3] != "<0x" || s[5] != '>' {
 		return 0, false
+	}
+	if s[3] == '+' {
+		s = s[:3] + "0" + s[4:]
 	}
 	v, err := strconv.ParseUint(s[3:5], 16, 8)
 	return byte(v), err == nil
@@ -134,6 +139,83 @@ func (d metaspaceDecoder) decode(tokens []string) []string {
 	return tokens
 }
 
+// wordPieceDecoder joins tokens with the prefix to those before them and puts a
+// space before the others.
+type wordPieceDecoder struct {
+	prefix  string
+	cleanup bool
+}
+
+func (d wordPieceDecoder) decode(tokens []string) []string {
+	for i, s := range tokens {
+		if i > 0 {
+			if rest, ok := strings.CutPrefix(s, d.prefix); ok {
+				s = rest
+			} else {
+				s = " " + s
+			}
+		}
+		if d.cleanup {
+			s = cleanUp(s)
+		}
+		tokens[i] = s
+	}
+	return tokens
+}
+
+// cleanUps are the rewritings of English that some decoders do, in order.
+var cleanUps = [][2]string{
+	{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
+	{" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+}
+
+func cleanUp(s string) string {
+	if !strings.Contains(s, " ") {
+		return s
+	}
+	for _, c := range cleanUps {
+		s = strings.ReplaceAll(s, c[0], c[1])
+	}
+	return s
+}
+
+// bpeDecoder turns the suffix that ends words into spaces.
+type bpeDecoder struct{ suffix string }
+
+func (d bpeDecoder) decode(tokens []string) []string {
+	for i, s := range tokens {
+		space := " "
+		if i == len(tokens)-1 {
+			space = ""
+		}
+		tokens[i] = strings.ReplaceAll(s, d.suffix, space)
+	}
+	return tokens
+}
+
+// ctcDecoder is for speech: repeated tokens count once, padding is dropped.
+type ctcDecoder struct {
+	pad, delimiter string
+	cleanup        bool
+}
+
+func (d ctcDecoder) decode(tokens []string) []string {
+	var out []string
+	for i, s := range tokens {
+		if i > 0 && s == tokens[i-1] {
+			continue
+		}
+		s = strings.ReplaceAll(s, d.pad, "")
+		if d.cleanup {
+			s = strings.ReplaceAll(cleanUp(s), d.delimiter, " ")
+		}
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // Piece is how one token reads in running text, for display: the byte-level
 // alphabet and marks for spaces are undone, and bytes that are no valid UTF-8
 // on their own read ⟨E2⟩. An id outside the vocabulary reads ⟨id 123⟩.
@@ -157,6 +239,13 @@ func (t *Tokenizer) Piece(id int32) string {
 			}
 		case replaceDecoder:
 			s = d.decode([]string{s})[0]
+		case wordPieceDecoder:
+			if rest, ok := strings.CutPrefix(s, d.prefix); ok {
+				return rest
+			}
+			return " " + s
+		case bpeDecoder:
+			s = strings.ReplaceAll(s, d.suffix, " ")
 		case metaspaceDecoder:
 			s = strings.ReplaceAll(s, d.mark, " ")
 		}

@@ -59,10 +59,16 @@ func (e *encoder) word(x text) {
 		return
 	}
 	at := 0
+	var o span
 	for _, s := range e.t.model.tokenize(x.s, x.raw, &e.scratch) {
-		end := at + int(s.size)
-		e.emit(s.id, x.origin(at, end), len(x.orig))
-		at = end
+		if s.size > 0 {
+			end := at + int(s.size)
+			o = x.origin(at, end)
+			at = end
+		}
+		if s.id >= 0 {
+			e.emit(s.id, o, len(x.orig))
+		}
 	}
 }
 

@@ -3,16 +3,17 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
-// file is a tokenizer.json.
+// file is a tokenizer.json. Truncation and padding are read over.
 type file struct {
-	AddedTokens   []addedToken `json:"added_tokens"`
-	Normalizer    *component   `json:"normalizer"`
-	PreTokenizer  *component   `json:"pre_tokenizer"`
-	PostProcessor *component   `json:"post_processor"`
-	Decoder       *component   `json:"decoder"`
-	Model         modelFile    `json:"model"`
+	AddedTokens   []addedToken
+	Normalizer    *component
+	PreTokenizer  *component
+	PostProcessor *component
+	Decoder       *component
+	Model         modelFile
 }
 
 // component is a normalizer, pre-tokenizer, post-processor or decoder: the
@@ -24,17 +25,23 @@ type component struct {
 	Processors    []component `json:"processors"`
 	Decoders      []component `json:"decoders"`
 
-	Pattern *struct {
-		String *string `json:"String"`
-		Regex  *string `json:"Regex"`
-	} `json:"pattern"`
-	Content    string `json:"content"`
-	Prepend    string `json:"prepend"`
-	Behavior   string `json:"behavior"`
-	Invert     bool   `json:"invert"`
-	Individual bool   `json:"individual_digits"`
-	StripLeft  bool   `json:"strip_left"`
-	StripRight bool   `json:"strip_right"`
+	Pattern    *patternFile `json:"pattern"`
+	Content    string       `json:"content"`
+	Prepend    string       `json:"prepend"`
+	Behavior   string       `json:"behavior"`
+	Invert     bool         `json:"invert"`
+	Individual bool         `json:"individual_digits"`
+	StripLeft  bool         `json:"strip_left"`
+	StripRight bool         `json:"strip_right"`
+	Charsmap   *string      `json:"precompiled_charsmap"`
+	Longest    bool         `json:"-"` // the charsmap is used as SentencePiece does
+	Delimiter  string       `json:"delimiter"`
+	Length     *int         `json:"length"`
+
+	CleanText    *bool `json:"clean_text"`
+	Chinese      *bool `json:"handle_chinese_chars"`
+	StripAccents *bool `json:"strip_accents"`
+	Lowercase    *bool `json:"lowercase"`
 
 	AddPrefixSpace *bool  `json:"add_prefix_space"`
 	UseRegex       *bool  `json:"use_regex"`
@@ -47,59 +54,245 @@ type component struct {
 
 	Single        []templatePiece         `json:"single"`
 	SpecialTokens map[string]templateSpec `json:"special_tokens"`
+	Sep           *tokenAndID             `json:"sep"`
+	Cls           *tokenAndID             `json:"cls"`
+
+	Suffix    *string `json:"suffix"`
+	Prefix    *string `json:"prefix"`
+	Cleanup   *bool   `json:"cleanup"`
+	PadToken  *string `json:"pad_token"`
+	WordDelim *string `json:"word_delimiter_token"`
+}
+
+// patternFile is a literal string or a regular expression.
+type patternFile struct {
+	String *string `json:"String"`
+	Regex  *string `json:"Regex"`
 }
 
 type templatePiece struct {
-	SpecialToken *struct {
-		ID string `json:"id"`
-	} `json:"SpecialToken"`
-	Sequence *struct {
-		ID string `json:"id"`
-	} `json:"Sequence"`
+	SpecialToken *nameOf `json:"SpecialToken"`
+	Sequence     *nameOf `json:"Sequence"`
+}
+
+type nameOf struct {
+	ID string `json:"id"`
 }
 
 type templateSpec struct {
 	IDs []int32 `json:"ids"`
 }
 
-type modelFile struct {
-	Type         string           `json:"type"`
-	Vocab        map[string]int32 `json:"vocab"`
-	Merges       mergeList        `json:"merges"`
-	UnkToken     *string          `json:"unk_token"`
-	Dropout      *float64         `json:"dropout"`
-	Prefix       *string          `json:"continuing_subword_prefix"`
-	Suffix       *string          `json:"end_of_word_suffix"`
-	FuseUnk      bool             `json:"fuse_unk"`
-	ByteFallback bool             `json:"byte_fallback"`
-	IgnoreMerges bool             `json:"ignore_merges"`
+// tokenAndID is ["[SEP]", 102].
+type tokenAndID struct {
+	token string
+	id    int32
 }
 
-// mergeList reads both spellings of merges: ["a", "b"] and "a b".
-type mergeList [][2]string
+// UnmarshalJSON reads the pair.
+func (p *tokenAndID) UnmarshalJSON(b []byte) error {
+	r := &reader{data: b}
+	r.array(func(i int) {
+		switch i {
+		case 0:
+			p.token = string(r.text())
+		case 1:
+			p.id = r.id()
+		default:
+			r.fail("found a third element, expected a token and its id")
+		}
+	})
+	return r.err
+}
 
-func (m *mergeList) UnmarshalJSON(b []byte) error {
-	var pairs [][2]string
-	if json.Unmarshal(b, &pairs) == nil {
-		*m = pairs
+// modelFile is the model of a tokenizer.json. Its vocabulary is a map, or a
+// list with scores; merges are kept as they are written until the vocabulary
+// is known.
+type modelFile struct {
+	Type         string   `json:"type"`
+	UnkToken     *string  `json:"unk_token"`
+	UnkID        *int32   `json:"unk_id"`
+	Dropout      *float64 `json:"dropout"`
+	Prefix       *string  `json:"continuing_subword_prefix"`
+	Suffix       *string  `json:"end_of_word_suffix"`
+	FuseUnk      *bool    `json:"fuse_unk"`
+	ByteFallback *bool    `json:"byte_fallback"`
+	IgnoreMerges *bool    `json:"ignore_merges"`
+	MaxChars     *int     `json:"max_input_chars_per_word"`
+
+	vocab  map[string]int32 // of BPE, WordPiece and WordLevel
+	scored []scoredToken    // of Unigram, by id
+	single bool             // scores are of 32 bits
+	merges [][2]string      // when they do not come from a file
+	raw    json.RawMessage  // merges of a file
+}
+
+// scoredToken is a token with its log probability.
+type scoredToken struct {
+	token string
+	score float64
+	kind  tokenKind
+}
+
+// tokenKind says what part a token of a unigram model has in cutting texts.
+type tokenKind uint8
+
+const (
+	plainToken  tokenKind = iota
+	userToken             // its score does not count for that of unknown characters
+	hiddenToken           // texts are not cut into it
+)
+
+// parseFile reads a tokenizer.json.
+func parseFile(data []byte) (*file, error) {
+	f := &file{}
+	r := newReader(data)
+	r.object(func(key []byte) {
+		switch string(key) {
+		case "version":
+			if v := string(r.skip()); r.err == nil && v != `"1.0"` {
+				r.fail("version: found %s, expected \"1.0\"", v)
+			}
+		case "added_tokens":
+			r.value("added_tokens", &f.AddedTokens)
+		case "normalizer":
+			r.value("normalizer", &f.Normalizer)
+		case "pre_tokenizer":
+			r.value("pre_tokenizer", &f.PreTokenizer)
+		case "post_processor":
+			r.value("post_processor", &f.PostProcessor)
+		case "decoder":
+			r.value("decoder", &f.Decoder)
+		case "model":
+			f.Model.read(r)
+		default:
+			r.skip()
+		}
+	})
+	r.end()
+	if r.err != nil {
+		return nil, fmt.Errorf("tokenizer: not a tokenizer.json: %w", r.err)
+	}
+	return f, nil
+}
+
+// value decodes the next value by encoding/json.
+func (r *reader) value(name string, to any) {
+	raw := r.skip()
+	if r.err != nil {
+		return
+	}
+	if err := json.Unmarshal(raw, to); err != nil {
+		r.fail("%s: %w", name, err)
+	}
+}
+
+// read reads the model; the small fields go through encoding/json.
+func (m *modelFile) read(r *reader) {
+	small := map[string]json.RawMessage{}
+	r.object(func(key []byte) {
+		switch string(key) {
+		case "vocab":
+			m.readVocab(r)
+		case "merges":
+			m.raw = r.skip()
+		default:
+			small[string(key)] = r.skip()
+		}
+	})
+	if r.err != nil {
+		return
+	}
+	b, err := json.Marshal(small)
+	if err == nil {
+		err = json.Unmarshal(b, m)
+	}
+	if err != nil {
+		r.fail("model: %w", err)
+	}
+}
+
+// readVocab reads {"token": id} or [["token", score]].
+func (m *modelFile) readVocab(r *reader) {
+	m.vocab, m.scored = nil, nil
+	if r.peek() == '[' {
+		r.array(func(int) { m.scored = append(m.scored, r.scored()) })
+		return
+	}
+	m.vocab = make(map[string]int32, min(1<<18, (len(r.data)-r.pos)/16)) // 16 bytes: a short entry
+	r.object(func(key []byte) { m.vocab[string(key)] = r.id() })
+}
+
+// scored reads ["token", score].
+func (r *reader) scored() (t scoredToken) {
+	r.array(func(i int) {
+		switch i {
+		case 0:
+			t.token = string(r.text())
+		case 1:
+			t.score = r.float()
+		default:
+			r.fail("model.vocab: found a third element, expected a token and its score")
+		}
+	})
+	return t
+}
+
+// eachMerge calls f with the two sides of every merge, best first. Both
+// spellings are read: ["a", "b"] and "a b". The slices live until f returns.
+func (m *modelFile) eachMerge(f func(rank int, a, b []byte) error) error {
+	for i, p := range m.merges {
+		if err := f(i, []byte(p[0]), []byte(p[1])); err != nil {
+			return err
+		}
+	}
+	if m.raw == nil {
 		return nil
 	}
-	var lines []string
-	if err := json.Unmarshal(b, &lines); err != nil {
-		return fmt.Errorf("merges are neither pairs nor strings: %w", err)
-	}
-	for i, l := range lines {
-		p, err := splitMerge(l)
-		if err != nil {
-			return fmt.Errorf("merge %d: %w", i, err)
+	r := &reader{data: m.raw}
+	var err error
+	rank := 0
+	r.array(func(int) {
+		a, b, skip := r.merge()
+		if err == nil && r.err == nil && !skip {
+			err = f(rank, a, b)
+			rank++
 		}
-		*m = append(*m, p)
+	})
+	if r.err != nil {
+		return fmt.Errorf("tokenizer: model.merges: merge %d: %w", rank, r.err)
 	}
-	return nil
+	return err
 }
 
-// flag is *b, or def when the file does not say.
-func flag(b *bool, def bool) bool {
+// merge reads one merge; a line "#version…" of old files is none.
+func (r *reader) merge() (a, b []byte, skip bool) {
+	if r.peek() != '[' {
+		l := string(r.text())
+		if r.err != nil || strings.HasPrefix(l, "#version") {
+			return nil, nil, true
+		}
+		p, err := splitMerge(l)
+		if err != nil {
+			r.fail("%w", err)
+		}
+		return []byte(p[0]), []byte(p[1]), false
+	}
+	r.array(func(i int) {
+		switch i {
+		case 0:
+			a = r.text()
+		case 1:
+			b = r.text()
+		default:
+			r.fail("found a third element, expected two tokens")
+		}
+	})
+	return a, b, false
+}
+
+// yes is *b, or def when the file does not say.
+func yes(b *bool, def bool) bool {
 	if b == nil {
 		return def
 	}
@@ -107,14 +300,17 @@ func flag(b *bool, def bool) bool {
 }
 
 // text0 is *s, or empty.
-func text0(s *string) string {
+func text0(s *string) string { return textOr(s, "") }
+
+// textOr is *s, or def when the file does not say.
+func textOr(s *string, def string) string {
 	if s == nil {
-		return ""
+		return def
 	}
 	return *s
 }
 
 // unknown is the error of a component that is not implemented.
-func unknown(path, kind string) error {
-	return fmt.Errorf("tokenizer: %s: type %q is not implemented", path, kind)
+func unknown(path, kind string, known ...string) error {
+	return fmt.Errorf("tokenizer: %s: type %q is not implemented; known are %s", path, kind, strings.Join(known, ", "))
 }

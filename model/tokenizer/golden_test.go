@@ -12,8 +12,8 @@ import (
 // The goldens come from testdata/make_goldens.py.
 func TestGoldens(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.json")
-	if len(files) != 6 {
-		t.Fatalf("found %d tokenizers, expected 6", len(files))
+	if len(files) != 12 {
+		t.Fatalf("found %d tokenizers, expected 12", len(files))
 	}
 	for _, f := range files {
 		t.Run(filepath.Base(f), func(t *testing.T) {
@@ -50,8 +50,8 @@ func TestComponents(t *testing.T) {
 		}
 		c.check(t)
 	}
-	if n < 45 {
-		t.Errorf("%d combinations, expected 45 or more", n)
+	if n < 65 {
+		t.Errorf("%d combinations, expected 65 or more", n)
 	}
 }
 
@@ -83,4 +83,35 @@ func (c *componentCase) describe() string {
 	}
 	_ = json.Unmarshal(c.Tokenizer, &parts)
 	return strings.TrimPrefix(string(parts.Normalizer), "null") + string(parts.PreTokenizer)
+}
+
+// Decoders make of lists of tokens what Hugging Face's do.
+func TestDecoders(t *testing.T) {
+	n := 0
+	eachLine(t, "testdata/decoders.jsonl", func(_ int, c struct {
+		Decoder *component
+		Cases   [][2]json.RawMessage
+	}) {
+		n++
+		ds, err := c.Decoder.decoders("decoder")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range c.Cases {
+			var tokens []string
+			var want string
+			if json.Unmarshal(k[0], &tokens) != nil || json.Unmarshal(k[1], &want) != nil {
+				t.Fatalf("bad case %s", k)
+			}
+			for _, d := range ds {
+				tokens = d.decode(tokens)
+			}
+			if got := strings.Join(tokens, ""); got != want {
+				t.Errorf("%s of %s: %q, want %q", c.Decoder.Type, k[0], got, want)
+			}
+		}
+	})
+	if n < 19 {
+		t.Errorf("%d decoders, expected 19 or more", n)
+	}
 }

@@ -1,8 +1,7 @@
 package tokenizer
 
-import "container/heap"
-
-// symbol is a token under construction: its id and its length in bytes.
+// symbol is a token under construction: its id and its length in bytes. Of
+// finished words, length 0 means the same bytes as the symbol before.
 type symbol struct {
 	id, size int32
 }
@@ -13,6 +12,7 @@ type mergeTable struct {
 	keys []uint64 // left<<32 | right, plus one; 0 is free
 	vals []uint64 // rank<<32 | id
 	mask uint64
+	used int
 }
 
 const noRank = 1<<32 - 1
@@ -22,7 +22,7 @@ func newMergeTable(n int) *mergeTable {
 	for size < 2*n {
 		size *= 2
 	}
-	return &mergeTable{make([]uint64, size), make([]uint64, size), uint64(size - 1)}
+	return &mergeTable{keys: make([]uint64, size), vals: make([]uint64, size), mask: uint64(size - 1)}
 }
 
 func pairKey(a, b int32) uint64 { return (uint64(uint32(a))<<32 | uint64(uint32(b))) + 1 }
@@ -37,9 +37,30 @@ func (m *mergeTable) slot(key uint64) uint64 {
 
 // set gives the pair its rank; a pair that comes again takes the later one.
 func (m *mergeTable) set(a, b int32, rank int, id int32) {
-	k := pairKey(a, b)
-	i := m.slot(k)
-	m.keys[i], m.vals[i] = k, uint64(rank)<<32|uint64(uint32(id))
+	m.put(pairKey(a, b), uint64(rank)<<32|uint64(uint32(id)))
+}
+
+func (m *mergeTable) put(key, val uint64) {
+	i := m.slot(key)
+	if m.keys[i] == 0 {
+		if m.used++; 2*m.used > len(m.keys) {
+			m.grow()
+			i = m.slot(key)
+		}
+	}
+	m.keys[i], m.vals[i] = key, val
+}
+
+func (m *mergeTable) grow() {
+	old := *m
+	*m = *newMergeTable(len(old.keys))
+	m.used = old.used
+	for i, k := range old.keys {
+		if k != 0 {
+			j := m.slot(k)
+			m.keys[j], m.vals[j] = k, old.vals[i]
+		}
+	}
 }
 
 // get returns noRank for a pair that does not merge.
@@ -55,7 +76,7 @@ func (m *mergeTable) get(a, b int32) (rank uint32, id int32) {
 // leftmost, until no pair merges. It works in place and returns what is left.
 func (m *mergeTable) mergeAll(w []symbol, s *scratch) []symbol {
 	if len(w) > maxScan {
-		return m.mergeHeap(w)
+		return m.mergeHeap(w, s)
 	}
 	return m.mergeScan(w, s)
 }
@@ -71,8 +92,12 @@ type joint struct {
 
 // scratch is reused from word to word by one goroutine.
 type scratch struct {
-	word   []symbol
-	joints []joint
+	word    []symbol
+	parts   []symbol
+	joints  []joint
+	heap    []uint64
+	links   []int32
+	lattice []lattice
 }
 
 // mergeScan is mergeAll for short words.
@@ -105,71 +130,98 @@ func (m *mergeTable) mergeScan(w []symbol, s *scratch) []symbol {
 	}
 }
 
-// candidate is a possible merge of the symbol at pos with its right neighbour.
-type candidate struct {
-	rank uint32
-	pos  int32
-	id   int32
-}
-
-type candidates []candidate
-
-func (h candidates) Len() int { return len(h) }
-func (h candidates) Less(i, j int) bool {
-	return h[i].rank < h[j].rank || h[i].rank == h[j].rank && h[i].pos < h[j].pos
-}
-func (h candidates) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *candidates) Push(x any)   { *h = append(*h, x.(candidate)) }
-func (h *candidates) Pop() any {
-	o := *h
-	x := o[len(o)-1]
-	*h = o[:len(o)-1]
-	return x
-}
-
-// mergeHeap is mergeAll in n log n: symbols form a linked list, an entry of the
-// heap is stale when its pair no longer makes the same token.
-func (m *mergeTable) mergeHeap(w []symbol) []symbol {
-	n := int32(len(w))
-	prev, next := make([]int32, n), make([]int32, n)
-	var h candidates
+// mergeHeap is mergeAll in n log n: symbols form a linked list, and a heap has
+// the possible merges of a symbol with its right neighbour as rank<<32 | place.
+// An entry is stale when its pair no longer has that rank.
+func (m *mergeTable) mergeHeap(w []symbol, s *scratch) []symbol {
+	n := len(w)
+	s.links = append(s.links[:0], make([]int32, 2*n)...)
+	prev, next := s.links[:n], s.links[n:]
+	h := heap(s.heap[:0])
 	offer := func(i int32) {
-		if i < 0 || next[i] >= n {
-			return
-		}
-		if r, id := m.get(w[i].id, w[next[i]].id); r != noRank {
-			heap.Push(&h, candidate{r, i, id})
+		if i >= 0 && int(next[i]) < n {
+			if r, _ := m.get(w[i].id, w[next[i]].id); r != noRank {
+				h.push(uint64(r)<<32 | uint64(i))
+			}
 		}
 	}
-	for i := range n {
+	for i := range int32(n) {
 		prev[i], next[i] = i-1, i+1
 	}
-	for i := range n {
+	for i := range int32(n) {
 		offer(i)
 	}
 	for len(h) > 0 {
-		c := heap.Pop(&h).(candidate)
-		if w[c.pos].size == 0 || next[c.pos] >= n {
+		c := h.pop()
+		i := int32(uint32(c))
+		j := next[i]
+		if w[i].size == 0 || int(j) >= n {
 			continue
 		}
-		j := next[c.pos]
-		if r, id := m.get(w[c.pos].id, w[j].id); r == noRank || id != c.id {
+		r, id := m.get(w[i].id, w[j].id)
+		if uint64(r) != c>>32 {
 			continue
 		}
-		w[c.pos] = symbol{c.id, w[c.pos].size + w[j].size}
+		w[i] = symbol{id, w[i].size + w[j].size}
 		w[j].size = 0
-		next[c.pos] = next[j]
-		if next[j] < n {
-			prev[next[j]] = c.pos
+		next[i] = next[j]
+		if int(next[j]) < n {
+			prev[next[j]] = i
 		}
-		offer(prev[c.pos])
-		offer(c.pos)
+		offer(prev[i])
+		offer(i)
 	}
+	s.heap = h
 	out := w[:0]
-	for _, s := range w {
-		if s.size > 0 {
-			out = append(out, s)
+	for _, x := range w {
+		if x.size > 0 {
+			out = append(out, x)
 		}
 	}
 	return out
+}
+
+// heap is a binary heap with the smallest number on top.
+type heap []uint64
+
+func (h *heap) push(x uint64) {
+	*h = append(*h, x)
+	a := *h
+	i := len(a) - 1
+	for i > 0 {
+		up := (i - 1) / 2
+		if a[up] <= x {
+			break
+		}
+		a[i] = a[up]
+		i = up
+	}
+	a[i] = x
+}
+
+func (h *heap) pop() uint64 {
+	a := *h
+	top, x := a[0], a[len(a)-1]
+	a = a[:len(a)-1]
+	*h = a
+	if len(a) == 0 {
+		return top
+	}
+	i := 0
+	for {
+		down := 2*i + 1
+		if down >= len(a) {
+			break
+		}
+		if down+1 < len(a) && a[down+1] < a[down] {
+			down++
+		}
+		if x <= a[down] {
+			break
+		}
+		a[i] = a[down]
+		i = down
+	}
+	a[i] = x
+	return top
 }

@@ -2,26 +2,70 @@ package tokenizer
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
-// build makes the model for t, whose vocabulary is set.
-func (f *modelFile) build(t *Tokenizer) (model, error) {
+// modelTypes are the known models.
+var modelTypes = []string{"BPE", "Unigram", "WordLevel", "WordPiece"}
+
+// kind is the type of the model; files of old do not say it.
+func (f *modelFile) kind() string {
 	switch {
-	case f.Type == "WordLevel":
-		return f.wordLevel()
-	case f.Type == "BPE", f.Type == "" && f.Merges != nil:
-		return f.bpe(t)
+	case f.Type != "":
+		return f.Type
+	case f.raw != nil || f.merges != nil:
+		return "BPE"
+	case f.MaxChars != nil && f.Prefix != nil:
+		return "WordPiece"
+	case f.scored != nil:
+		return "Unigram"
+	case f.UnkToken != nil:
+		return "WordLevel"
 	}
-	return nil, unknown("model", f.Type)
+	return ""
 }
 
-func (f *modelFile) wordLevel() (model, error) {
-	unk, ok := f.Vocab[text0(f.UnkToken)]
-	if !ok {
-		return nil, fmt.Errorf("tokenizer: model.unk_token: %q is not in the vocabulary", text0(f.UnkToken))
+// build makes the model for t, whose vocabulary is set.
+func (f *modelFile) build(t *Tokenizer) (model, error) {
+	kind := f.kind()
+	if slices.Contains(modelTypes, kind) && (kind == "Unigram") != (f.scored != nil) {
+		return nil, fmt.Errorf("tokenizer: model.vocab: found none of the form that %s has", kind)
 	}
-	return &wordLevel{vocab: f.Vocab, unk: unk}, nil
+	switch kind {
+	case "WordLevel":
+		unk, err := f.unk()
+		return &wordLevel{vocab: f.vocab, unk: unk}, err
+	case "WordPiece":
+		return f.wordPiece()
+	case "Unigram":
+		return newUnigram(f)
+	case "BPE":
+		return f.bpe(t)
+	}
+	return nil, unknown("model", f.Type, modelTypes...)
+}
+
+// unk is the id of the unknown token, which must be there.
+func (f *modelFile) unk() (int32, error) {
+	id, ok := f.vocab[text0(f.UnkToken)]
+	if !ok {
+		return 0, fmt.Errorf("tokenizer: model.unk_token: %q is not in the vocabulary", text0(f.UnkToken))
+	}
+	return id, nil
+}
+
+func (f *modelFile) wordPiece() (model, error) {
+	unk, err := f.unk()
+	if err != nil {
+		return nil, err
+	}
+	most := 100
+	if f.MaxChars != nil {
+		most = *f.MaxChars
+	}
+	return newWordPiece(f.vocab, textOr(f.Prefix, "##"), unk, most), nil
 }
 
 func (f *modelFile) bpe(t *Tokenizer) (model, error) {
@@ -29,11 +73,11 @@ func (f *modelFile) bpe(t *Tokenizer) (model, error) {
 		return nil, fmt.Errorf("tokenizer: model.dropout: found %g, expected none: tokens would be random", *f.Dropout)
 	}
 	m := &bpe{
-		vocab: f.Vocab, cache: newCache(), unk: -1, fuseUnk: f.FuseUnk, byteFallback: f.ByteFallback,
-		ignoreMerges: f.IgnoreMerges, prefix: text0(f.Prefix), suffix: text0(f.Suffix),
+		vocab: f.vocab, cache: newCache(), unk: -1, fuseUnk: yes(f.FuseUnk, false), byteFallback: yes(f.ByteFallback, false),
+		ignoreMerges: yes(f.IgnoreMerges, false), prefix: text0(f.Prefix), suffix: text0(f.Suffix),
 	}
 	if f.UnkToken != nil {
-		if id, ok := f.Vocab[*f.UnkToken]; ok {
+		if id, ok := f.vocab[*f.UnkToken]; ok {
 			m.unk = id
 		}
 	}
@@ -43,23 +87,33 @@ func (f *modelFile) bpe(t *Tokenizer) (model, error) {
 	if all := m.setBytes(t.pre); f.UnkToken != nil && m.unk < 0 && !all {
 		return nil, fmt.Errorf("tokenizer: model.unk_token: %q is not in the vocabulary", *f.UnkToken)
 	}
+	m.setCuts()
 	return m, nil
 }
 
 // setMerges builds the merge table.
 func (f *modelFile) setMerges(m *bpe) error {
-	m.merges = newMergeTable(len(f.Merges))
-	for rank, p := range f.Merges {
-		a, okA := f.Vocab[p[0]]
-		b, okB := f.Vocab[p[1]]
-		c, okC := f.Vocab[p[0]+strings.TrimPrefix(p[1], m.prefix)]
+	m.merges = newMergeTable(len(f.merges) + len(f.raw)/64) // it grows
+	var union []byte
+	return f.eachMerge(func(rank int, a, b []byte) error {
+		left, okA := f.vocab[string(a)]
+		right, okB := f.vocab[string(b)]
+		union = append(append(union[:0], a...), strings.TrimPrefix(string(b), m.prefix)...)
+		id, okC := f.vocab[string(union)]
 		if !okA || !okB || !okC {
-			return fmt.Errorf("tokenizer: model.merges[%d]: %q + %q or their union is not in the vocabulary", rank, p[0], p[1])
+			return fmt.Errorf("tokenizer: model.merges[%d]: %q + %q or their union is not in the vocabulary", rank, a, b)
 		}
-		m.merges.set(a, b, rank, c)
-	}
-	return nil
+		if rank >= math.MaxInt32 {
+			return fmt.Errorf("tokenizer: model.merges: found more than %d", math.MaxInt32)
+		}
+		m.merges.set(left, right, rank, id)
+		m.cuts.add(a, b)
+		return nil
+	})
 }
+
+// byteName is how byte fallback writes a byte.
+func byteName(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
 
 // setBytes fills the tables of bytes, and takes the mapping to the byte-level
 // alphabet over from the last pre-tokenizer. It says whether every byte has a
@@ -70,11 +124,8 @@ func (m *bpe) setBytes(pre []preTokenizer) (all bool) {
 	for b := range 256 {
 		m.byteIDs[b], known[b] = m.vocab[string(byteRune(byte(b)))]
 		all = all && known[b]
-		m.fallback[b] = -1
-		if id, ok := m.vocab[fmt.Sprintf("<0x%02X>", b)]; ok {
-			m.fallback[b] = id
-		}
 	}
+	m.fallback = *byteIDs(m.vocab)
 	if len(pre) == 0 || m.prefix != "" || m.suffix != "" {
 		return false
 	}

@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -28,27 +27,22 @@ func (ns normalizers) normalize(t text) text {
 
 // lowercase is Unicode's full lower case without context.
 func lowercase(t text) text {
+	if !strings.ContainsFunc(t.s, func(r rune) bool { return r == 'İ' || toLower(r) != r }) {
+		return t
+	}
 	cs := make([]change, 0, len(t.s))
 	for _, r := range t.s {
 		if r == 'İ' { // the only character whose lower case is two
 			cs = append(cs, change{'i', 0}, change{'\u0307', 1})
 			continue
 		}
-		cs = append(cs, change{unicode.ToLower(r), 0})
+		cs = append(cs, change{toLower(r), 0})
 	}
 	return t.transform(cs)
 }
 
 // stripAccents drops all marks.
-func stripAccents(t text) text {
-	var drop [][2]int
-	for i, r := range t.s {
-		if unicode.Is(unicode.M, r) {
-			drop = append(drop, [2]int{i, i + utf8.RuneLen(r)})
-		}
-	}
-	return t.replace(drop, "")
-}
+func stripAccents(t text) text { return filter(t, func(r rune) bool { return !isMark(r) }) }
 
 // strip drops white space at the chosen ends.
 func strip(left, right bool) normalizer {
@@ -65,15 +59,32 @@ func strip(left, right bool) normalizer {
 }
 
 // form is one of Unicode's four normalization forms.
-func form(f norm.Form) normalizer {
-	return normalizeFunc(func(t text) text {
-		if f.IsNormalString(t.s) {
-			return t
-		}
-		cs := decompose(t.s, f == norm.NFKD || f == norm.NFKC)
-		if f == norm.NFC || f == norm.NFKC {
-			cs = recompose(cs)
-		}
-		return t.transform(cs)
-	})
+type form struct {
+	norm    norm.Form
+	compat  bool // compatibility decomposition
+	compose bool
+}
+
+var forms = map[string]form{
+	"NFC": {norm.NFC, false, true}, "NFD": {norm.NFD, false, false},
+	"NFKC": {norm.NFKC, true, true}, "NFKD": {norm.NFKD, true, false},
+}
+
+func (f form) normalize(t text) text {
+	if f.norm.IsNormalString(t.s) {
+		return t
+	}
+	cs := decompose(t.s, f.compat)
+	if f.compose {
+		cs = recompose(cs)
+	}
+	return t.transform(cs)
+}
+
+// byteLevel is the normalizer ByteLevel.
+func byteLevelNormalizer(t text) text {
+	if t.s == "" {
+		return t
+	}
+	return t.byteLevel()
 }

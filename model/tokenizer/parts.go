@@ -26,23 +26,24 @@ const (
 	PatternGPT2   = gpt2Pattern
 	PatternLlama3 = llama3Pattern
 	PatternQwen2  = qwen2Pattern
+	PatternO200K  = o200kPattern
 )
 
 // FromParts makes a tokenizer of p.
 func FromParts(p Parts) (*Tokenizer, error) {
-	f := file{Model: modelFile{Type: "BPE", Vocab: make(map[string]int32, len(p.Tokens)), IgnoreMerges: p.IgnoreMerges}}
+	f := file{Model: modelFile{Type: "BPE", vocab: make(map[string]int32, len(p.Tokens)), IgnoreMerges: &p.IgnoreMerges}}
 	for id, s := range p.Tokens {
-		if other, ok := f.Model.Vocab[s]; ok {
+		if other, ok := f.Model.vocab[s]; ok {
 			return nil, fmt.Errorf("tokenizer: token %q has both id %d and id %d", s, other, id)
 		}
-		f.Model.Vocab[s] = int32(id)
+		f.Model.vocab[s] = int32(id)
 	}
 	for i, l := range p.Merges {
 		m, err := splitMerge(l)
 		if err != nil {
 			return nil, fmt.Errorf("tokenizer: merge %d: %w", i, err)
 		}
-		f.Model.Merges = append(f.Model.Merges, m)
+		f.Model.merges = append(f.Model.merges, m)
 	}
 	if err := p.addTokens(&f); err != nil {
 		return nil, err
@@ -74,28 +75,24 @@ func (p *Parts) addComponents(f *file) {
 	}
 	if p.Pattern != "" && p.Pattern != gpt2Pattern {
 		c := component{Type: "Split", Behavior: string(isolated)}
-		c.Pattern = &struct {
-			String *string `json:"String"`
-			Regex  *string `json:"Regex"`
-		}{Regex: &p.Pattern}
+		c.Pattern = &patternFile{Regex: &p.Pattern}
 		f.PreTokenizer.Pretokenizers = append(f.PreTokenizer.Pretokenizers, c)
 	}
 	regex := p.Pattern == "" || p.Pattern == gpt2Pattern
 	f.PreTokenizer.Pretokenizers = append(f.PreTokenizer.Pretokenizers, component{Type: "ByteLevel", AddPrefixSpace: &no, UseRegex: &regex})
 	f.Decoder = &component{Type: "ByteLevel"}
 	if len(p.Prefix)+len(p.Suffix) > 0 {
-		f.PostProcessor = &component{Type: "TemplateProcessing", Single: templateAround(), SpecialTokens: map[string]templateSpec{
-			"prefix": {p.Prefix}, "suffix": {p.Suffix},
-		}}
+		f.PostProcessor = around(p.Prefix, p.Suffix)
 	}
 }
 
-// templateAround is prefix, text, suffix.
-func templateAround() []templatePiece {
-	type name = struct {
-		ID string `json:"id"`
+// around puts ids before and after a text.
+func around(prefix, suffix []int32) *component {
+	return &component{
+		Type:          "TemplateProcessing",
+		Single:        []templatePiece{{SpecialToken: &nameOf{"prefix"}}, {Sequence: &nameOf{"A"}}, {SpecialToken: &nameOf{"suffix"}}},
+		SpecialTokens: map[string]templateSpec{"prefix": {prefix}, "suffix": {suffix}},
 	}
-	return []templatePiece{{SpecialToken: &name{"prefix"}}, {Sequence: &name{"A"}}, {SpecialToken: &name{"suffix"}}}
 }
 
 // splitMerge reads "left right".

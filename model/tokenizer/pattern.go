@@ -19,7 +19,7 @@ func newRegex(expr string) (*pattern, error) {
 	if s := scannerFor(expr); s != nil {
 		return &pattern{scan: s}, nil
 	}
-	re, err := regexp2.Compile(expr)
+	re, err := compile(expr)
 	if err != nil {
 		return nil, err
 	}

@@ -76,12 +76,28 @@ func words(s string) (out [][2]int) {
 	return out
 }
 
-// isPunctuation is what the Punctuation pre-tokenizer splits at.
-func isPunctuation(r rune) bool {
-	if r < utf8.RuneSelf {
-		return r >= '!' && r <= '/' || r >= ':' && r <= '@' || r >= '[' && r <= '`' || r >= '{' && r <= '~'
+// bertPreTokenizer drops white space and splits at punctuation.
+type bertPreTokenizer struct{}
+
+func (bertPreTokenizer) split(t text, next func(text)) {
+	start := 0
+	cut := func(end int) {
+		if start < end {
+			next(t.slice(start, end))
+		}
 	}
-	return unicode.IsPunct(r)
+	for i, r := range t.s {
+		space := isSpace(r)
+		if !space && !isPunctuation(r) {
+			continue
+		}
+		cut(i)
+		start = i + utf8.RuneLen(r)
+		if !space {
+			next(t.slice(i, start))
+		}
+	}
+	cut(len(t.s))
 }
 
 // metaspace puts a mark in place of spaces and splits before marks.

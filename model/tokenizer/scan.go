@@ -1,23 +1,30 @@
 package tokenizer
 
-import (
-	"unicode"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
-// Split patterns that a scanner written by hand replaces. Both cover every
+// Split patterns that a scanner written by hand replaces. They cover every
 // text: a match begins where the last one ended.
 const (
 	gpt2Pattern   = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	o200kPattern  = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
+// Patterns of DeepSeek, which are three splits in a row.
+const (
+	threeDigits     = `\p{N}{1,3}`
+	deepSeekCJK     = "[一-龥\u3040-ゟ゠-ヿ]+"
+	deepSeekPattern = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"
+)
+
 // scanner returns the end of the match that begins at byte i of valid UTF-8 s,
-// i < len(s).
+// i < len(s). One for tiles instead returns the end of what begins there,
+// whether it is a match or what lies before the next one.
 type scanner func(s string, i int) int
 
-// scannerFor is the scanner written for a pattern, or nil.
+// scannerFor is the scanner written for a pattern whose matches cover every
+// text, or nil.
 func scannerFor(pattern string) scanner {
 	switch pattern {
 	case gpt2Pattern:
@@ -26,6 +33,22 @@ func scannerFor(pattern string) scanner {
 		return func(s string, i int) int { return scanCL100K(s, i, 3) }
 	case qwen2Pattern:
 		return func(s string, i int) int { return scanCL100K(s, i, 1) }
+	case o200kPattern:
+		return scanO200K
+	}
+	return nil
+}
+
+// tilesFor is the scanner written for a pattern whose matches leave gaps, or
+// nil.
+func tilesFor(pattern string) scanner {
+	switch pattern {
+	case threeDigits:
+		return tileDigits
+	case deepSeekCJK:
+		return tileCJK
+	case deepSeekPattern:
+		return tileDeepSeek
 	}
 	return nil
 }
@@ -48,12 +71,12 @@ var asciiClass = func() (t [utf8.RuneSelf]class) {
 }()
 
 func classOf(r rune) class {
-	switch {
-	case unicode.IsLetter(r):
+	switch p := propsOf(r); {
+	case p&propL != 0:
 		return classLetter
-	case unicode.IsNumber(r):
+	case p&propN != 0:
 		return classNumber
-	case unicode.IsSpace(r):
+	case p&propSpace != 0:
 		return classSpace
 	}
 	return classOther

@@ -59,8 +59,10 @@ func (t text) start() int {
 // origin is the range of original bytes behind bytes [i, j) of the present form.
 func (t text) origin(i, j int) span {
 	switch {
-	case i >= j || j > len(t.s):
+	case i >= j:
 		return span{t.start() + i, t.start() + j}
+	case j > len(t.s): // the bytes of a suffix that fell back; the original loses the place too
+		return span{i, j}
 	case t.align != nil:
 		return span{t.align[i].start, t.align[j-1].end}
 	}

@@ -3,24 +3,25 @@ package tokenizer
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-	"unicode"
 )
 
 // Tokenizer is a tokenizer.json ready to use. It is safe for concurrent use.
 type Tokenizer struct {
 	sha        string
-	tokens     []string // by id
-	present    []bool   // ids that have a token
-	ids        map[string]int32
+	tokens     []string         // by id
+	present    []bool           // ids that have a token
+	ids        map[string]int32 // the model's vocabulary
 	added      map[int32]addedToken
-	raw        matcher // added tokens matched in the raw text
-	normalized matcher // and those matched behind the normalizer
+	addedIDs   map[string]int32
+	special    map[string]bool // contents of special tokens
+	raw        matcher         // added tokens matched in the raw text
+	normalized matcher         // and those matched behind the normalizer
 	norm       normalizer
 	pre        []preTokenizer
 	model      model
@@ -30,16 +31,40 @@ type Tokenizer struct {
 	encoders   sync.Pool
 }
 
-// Open reads a tokenizer.json, or the one in a directory.
+// Open reads a tokenizer.json or a SentencePiece model (.model), or the
+// tokenizer.json in a directory, or else its tokenizer.model. In a directory
+// the tokenizer_config.json counts too: what it says about BOS and EOS replaces
+// the post-processor, as in transformers 5.
 func Open(path string) (*Tokenizer, error) {
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		path = filepath.Join(path, "tokenizer.json")
+	if st, err := os.Stat(path); err != nil || !st.IsDir() {
+		return openFile(path)
 	}
+	file := filepath.Join(path, "tokenizer.json")
+	if other := filepath.Join(path, "tokenizer.model"); !exists(file) && exists(other) {
+		file = other
+	}
+	t, err := openFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.applyConfig(path)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func openFile(path string) (*Tokenizer, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
-	t, err := Parse(b)
+	parse := Parse
+	if filepath.Ext(path) == ".model" {
+		parse = ParseSentencePiece
+	}
+	t, err := parse(b)
 	if err != nil {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
@@ -48,9 +73,9 @@ func Open(path string) (*Tokenizer, error) {
 
 // Parse reads the contents of a tokenizer.json.
 func Parse(data []byte) (*Tokenizer, error) {
-	var f file
-	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, fmt.Errorf("tokenizer: not a tokenizer.json: %w", err)
+	f, err := parseFile(data)
+	if err != nil {
+		return nil, err
 	}
 	t, err := f.build()
 	if err != nil {
@@ -63,7 +88,7 @@ func Parse(data []byte) (*Tokenizer, error) {
 
 // build makes a tokenizer of a file.
 func (f *file) build() (*Tokenizer, error) {
-	t := &Tokenizer{ids: map[string]int32{}, added: map[int32]addedToken{}}
+	t := &Tokenizer{added: map[int32]addedToken{}, addedIDs: map[string]int32{}, special: map[string]bool{}}
 	if err := f.components(t); err != nil {
 		return nil, err
 	}
@@ -105,53 +130,77 @@ func (f *file) components(t *Tokenizer) (err error) {
 	return err
 }
 
-// setVocab fills the tables of ids. An added token that the model knows has
-// the model's id, others are numbered on from the end of the vocabulary.
+// setVocab fills the tables of ids.
 func (t *Tokenizer) setVocab(f *file) error {
-	limit := int32(len(f.Model.Vocab) + 1<<16)
-	for s, id := range f.Model.Vocab {
+	m := &f.Model
+	size := max(len(m.vocab), len(m.scored))
+	t.tokens, t.present = make([]string, 0, size), make([]bool, 0, size)
+	limit := int32(min(math.MaxInt32, size+1<<16))
+	for s, id := range m.vocab {
 		if id < 0 || id >= limit {
 			return fmt.Errorf("tokenizer: model.vocab: token %q has id %d, expected 0 to %d", s, id, limit-1)
 		}
 		if !t.put(s, id) {
 			return fmt.Errorf("tokenizer: model.vocab: id %d belongs to both %q and %q", id, min(s, t.tokens[id]), max(s, t.tokens[id]))
 		}
-		t.ids[s] = id
 	}
-	next := int32(len(f.Model.Vocab))
-	for _, a := range f.AddedTokens {
+	t.ids = m.vocab
+	if m.scored != nil {
+		t.ids = make(map[string]int32, size)
+	}
+	for id, s := range m.scored {
+		t.put(s.token, int32(id))
+		t.ids[s.token] = int32(id)
+	}
+	t.addTokens(f.AddedTokens, int32(max(len(t.ids), len(m.scored))))
+	return nil
+}
+
+// addTokens adds tokens in order. One that the model knows has the model's id,
+// others are numbered on from next, the size of the model's vocabulary; of
+// several with one id the last counts.
+func (t *Tokenizer) addTokens(list []addedToken, next int32) {
+	var order []int32
+	for _, a := range list {
 		if a.Content == "" {
 			continue
 		}
-		if id, ok := t.ids[a.Content]; ok {
-			a.ID = id
-		} else {
-			for t.has(next) {
-				next++
-			}
-			a.ID = next
-			t.put(a.Content, next)
-			t.ids[a.Content] = next
+		id, ok := t.addedIDs[a.Content]
+		if !ok {
+			id, ok = t.ids[a.Content]
 		}
-		t.added[a.ID] = a
-		t.match(a)
+		if !ok {
+			id = next
+			next++
+		}
+		a.ID = id
+		if _, ok := t.added[id]; !ok {
+			order = append(order, id)
+		}
+		t.added[id], t.addedIDs[a.Content] = a, id
+		if a.Special {
+			t.special[a.Content] = true
+		}
 	}
-	return nil
+	for _, id := range order {
+		t.match(t.added[id])
+	}
 }
 
 // match makes Encode look for a. One that is matched behind the normalizer is
 // also decoded in its normalized form.
 func (t *Tokenizer) match(a addedToken) {
-	if !a.Normalized {
-		t.raw.add(a.Content, a)
-		return
+	form, m := a.Content, &t.raw
+	if a.Normalized {
+		m = &t.normalized
+		if t.norm != nil {
+			form = t.norm.normalize(newText(form)).s
+		}
 	}
-	form := a.Content
-	if t.norm != nil {
-		form = t.norm.normalize(newText(form)).s
+	m.add(form, a)
+	if !t.put(form, a.ID) {
+		t.tokens[a.ID] = form
 	}
-	t.normalized.add(form, a)
-	t.tokens[a.ID] = form
 }
 
 // put gives id its token; false when it has one.
@@ -192,6 +241,9 @@ func (t *Tokenizer) has(id int32) bool { return id >= 0 && int(id) < len(t.token
 // ID is the id of a token as it is written in the vocabulary (with Ġ for a
 // space in byte-level ones), or of an added token.
 func (t *Tokenizer) ID(token string) (int32, bool) {
+	if id, ok := t.addedIDs[token]; ok {
+		return id, true
+	}
 	id, ok := t.ids[token]
 	return id, ok
 }
@@ -229,6 +281,3 @@ func (t *Tokenizer) Prefix() []int32 { return slices.Clone(t.prefix) }
 // SHA256 is the lower-case hex digest of the file that was read; empty for a
 // tokenizer made by FromParts.
 func (t *Tokenizer) SHA256() string { return t.sha }
-
-func isNumber(r rune) bool { return unicode.IsNumber(r) }
-func isSpace(r rune) bool  { return unicode.IsSpace(r) }

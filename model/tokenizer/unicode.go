@@ -19,7 +19,11 @@ func decompose(s string, compat bool) []change {
 	for i := 0; i < len(s); {
 		_, w := utf8.DecodeRuneInString(s[i:])
 		d := 0
-		for _, r := range f.String(s[i : i+w]) {
+		c := s[i : i+w]
+		if r, _ := utf8.DecodeRuneInString(c); !inRanges(lateDecompositions, r) {
+			c = f.String(c)
+		}
+		for _, r := range c {
 			cs = append(cs, change{r, d})
 			d = 1
 		}
@@ -67,9 +71,10 @@ func recompose(cs []change) []change {
 	return out
 }
 
-// ccc is the canonical combining class of r.
+// ccc is the canonical combining class of r. Marks that came after Unicode 9
+// have none, as Hugging Face's library does not know them.
 func ccc(r rune) uint8 {
-	if r < 0x300 {
+	if r < 0x300 || !isMark(r) {
 		return 0
 	}
 	var b [utf8.UTFMax]byte
@@ -83,5 +88,5 @@ func compose(a, b rune) (rune, bool) {
 	n += utf8.EncodeRune(buf[n:], b)
 	s := norm.NFC.Bytes(buf[:n])
 	r, w := utf8.DecodeRune(s)
-	return r, w == len(s)
+	return r, w == len(s) && !inRanges(lateDecompositions, r)
 }

@@ -1,9 +1,10 @@
 """Small tokenizers and what Hugging Face's tokenizers makes of texts with them.
 
 Writes NAME.json, NAME.jsonl (records as dump_tokenizer.py's, for a share of the
-fixed texts) and components.jsonl beside itself. Runs with tokenizers 0.23.
+fixed texts), components.jsonl and decoders.jsonl beside itself. Runs with
+tokenizers 0.23 and, for a precompiled normalizer, sentencepiece 0.2.
 """
-import json, os, sys
+import base64, io, json, os, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -21,6 +22,8 @@ CORPUS = [
 ] * 3
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 QWEN2 = LLAMA3.replace("{1,3}", "")
+CJK = "[一-龥\u3040-ゟ゠-ヿ]+"
+DEEPSEEK = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"
 O200K = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 ADDED = [
     AddedToken("[MASK]", lstrip=True, special=True), AddedToken("[WORD]", single_word=True), AddedToken("[NORM]", normalized=True),
@@ -97,7 +100,93 @@ def words():
     return t
 
 
-TOKENIZERS = [smollm, llama3, qwen2, roberta, llama2, words]
+def charsmap():
+    """A small precompiled normalizer: SentencePiece compiles rules of which some span characters, insert, and drop."""
+    import sentencepiece
+    rules = {"a\u0300": "à", "e\u0301": "é", "ﬁ": "fi", "①": "(1)", "\u200b": "", "\u00ad": "", "\r\n": " ", "\n": " ", "\t": " ", "\u3000": " ", "Ａ": "A", "\u30ab\u3099": "\u30ac", "ﾊ\uff9f": "パ", "½": "1/2", "\u0301": ""}
+    with tempfile.TemporaryDirectory() as d:
+        with open(d + "/rules.tsv", "w") as f:
+            for k, v in rules.items():
+                f.write(" ".join(f"{ord(c):X}" for c in k) + "\t" + " ".join(f"{ord(c):X}" for c in v) + "\n")
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(CORPUS), model_writer=model, vocab_size=150, hard_vocab_limit=False, normalization_rule_tsv=d + "/rules.tsv", minloglevel=2)
+    from sentencepiece import sentencepiece_model_pb2 as pb
+    m = pb.ModelProto()
+    m.ParseFromString(model.getvalue())
+    return m.normalizer_spec.precompiled_charsmap
+
+
+def bert():
+    t = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=30))
+    t.normalizer, t.pre_tokenizer, t.decoder = N.BertNormalizer(), P.BertPreTokenizer(), decoders.WordPiece()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    t.train_from_iterator(CORPUS, trainers.WordPieceTrainer(vocab_size=300, show_progress=False, special_tokens=special))
+    t.add_tokens(ADDED[1:])
+    t.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return t
+
+
+def unigram(**kw):
+    special = ["<s>", "<pad>", "</s>", "<unk>"] + ([f"<0x{b:02X}>" for b in range(256)] if kw else [])
+    t = Tokenizer(models.Unigram())
+    t.pre_tokenizer = P.Metaspace()
+    t.train_from_iterator(CORPUS, trainers.UnigramTrainer(vocab_size=520 if kw else 260, show_progress=False, special_tokens=special, unk_token="<unk>"))
+    m = json.loads(t.to_str())["model"]
+    t.model = models.Unigram([(w, s) for w, s in m["vocab"]], special.index("<unk>"), **kw)
+    t.add_special_tokens(special[:4])
+    return t
+
+
+def xlmr():
+    """Unigram behind a precompiled normalizer, as XLM-R and T5 have it."""
+    t = unigram()
+    t.normalizer = N.Sequence([N.Precompiled(charsmap()), N.Strip(False, True), N.Replace(Regex(" {2,}"), "▁")])
+    t.pre_tokenizer, t.decoder = P.Sequence([P.WhitespaceSplit(), P.Metaspace(prepend_scheme="always")]), decoders.Metaspace(prepend_scheme="always")
+    t.add_tokens([AddedToken("<mask>", lstrip=True, special=True, normalized=True)])
+    t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=False)
+    return t
+
+
+def fallback():
+    """Unigram with byte fallback, not split into words; unknown characters become their bytes."""
+    t = unigram(byte_fallback=True)
+    t.pre_tokenizer = P.Metaspace(prepend_scheme="first", split=False)
+    t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    return t
+
+
+def clip():
+    """BPE whose words end with </w>, over bytes, in lower case."""
+    t = Tokenizer(models.BPE(unk_token="<|endoftext|>", end_of_word_suffix="</w>"))
+    t.normalizer = N.Sequence([N.NFC(), N.Replace(Regex(r"\s+"), " "), N.Lowercase()])
+    t.pre_tokenizer = P.Sequence([P.Split(Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", True), P.ByteLevel(add_prefix_space=False)])
+    t.decoder = decoders.ByteLevel()
+    train(t, 500, initial_alphabet=[], end_of_word_suffix="</w>", special_tokens=["<|startoftext|>", "<|endoftext|>"])
+    t.post_processor = processors.RobertaProcessing(("<|endoftext|>", 1), ("<|startoftext|>", 0), add_prefix_space=False)
+    return t
+
+
+def gpt1():
+    """BPE with a prefix inside words and a suffix behind them, and no fused unknown tokens."""
+    t = Tokenizer(models.BPE(unk_token="<unk>", continuing_subword_prefix="##", end_of_word_suffix="</w>"))
+    t.normalizer, t.pre_tokenizer, t.decoder = N.BertNormalizer(lowercase=False), P.BertPreTokenizer(), decoders.BPEDecoder()
+    train(t, 420, limit_alphabet=60, continuing_subword_prefix="##", end_of_word_suffix="</w>", special_tokens=["<unk>"])
+    return t
+
+
+def gemma():
+    """No pre-tokenizer, spaces replaced, byte fallback with every byte, user tokens of white space."""
+    t = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    t.pre_tokenizer = P.Metaspace(prepend_scheme="never")
+    train(t, 560, special_tokens=["<pad>", "<eos>", "<bos>", "<unk>"] + [f"<0x{b:02X}>" for b in range(256)])
+    t.normalizer, t.pre_tokenizer = N.Replace(" ", "▁"), P.Split(" ", "merged_with_previous")
+    t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    t.add_tokens([AddedToken(x, normalized=False) for x in ("\n\n", "\n\n\n", "▁▁", "▁▁▁▁", "<table>")])
+    t.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 2)])
+    return t
+
+
+TOKENIZERS = [smollm, llama3, qwen2, roberta, llama2, words, bert, xlmr, fallback, clip, gpt1, gemma]
 
 
 def components():
@@ -108,11 +197,15 @@ def components():
         yield None, P.Split("a", b, False)
         yield None, P.Punctuation(b)
     for p in (P.Digits(individual_digits=False), P.Digits(individual_digits=True), P.Whitespace(), P.WhitespaceSplit(), P.Split(Regex(O200K), "isolated"), P.Split(Regex(QWEN2), "removed", True), P.Split(Regex(r"\p{N}{1,3}"), "merged_with_next"), P.Split(Regex(r"(?=[A-Z])|x"), "isolated"),
+              P.Split(Regex(r"^i|\w$"), "isolated"), P.Split(Regex(r"(?i:'s|k)|\w+"), "isolated"), P.Split(Regex(CJK), "isolated"), P.Split(Regex(DEEPSEEK), "isolated"), P.Split(Regex(DEEPSEEK), "contiguous"),
+              P.BertPreTokenizer(), P.CharDelimiterSplit("a"), P.UnicodeScripts(), P.FixedLength(3), P.Sequence([P.UnicodeScripts(), P.Whitespace()]), P.Metaspace(replacement="_", prepend_scheme="first", split=False),
               P.ByteLevel(add_prefix_space=True), P.ByteLevel(add_prefix_space=False, use_regex=False), P.Sequence([P.ByteLevel(add_prefix_space=True), P.Digits(individual_digits=True)]),
               P.Sequence([P.WhitespaceSplit(), P.Sequence([P.Digits(individual_digits=False), P.Punctuation()])]),
               P.Metaspace(prepend_scheme="always"), P.Metaspace(prepend_scheme="first"), P.Metaspace(prepend_scheme="never"), P.Metaspace(prepend_scheme="always", split=False)):
         yield None, p
     for n in (N.NFC(), N.NFD(), N.NFKC(), N.NFKD(), N.Lowercase(), N.StripAccents(), N.Strip(), N.Strip(True, False), N.Prepend("__"), N.Replace("a", "bcd"), N.Replace(Regex(r"\s+"), " "), N.Replace(" ", ""),
+              N.Nmt(), N.ByteLevel(), N.BertNormalizer(), N.BertNormalizer(clean_text=False, lowercase=False), N.BertNormalizer(handle_chinese_chars=False, strip_accents=False), N.BertNormalizer(lowercase=False, strip_accents=True),
+              N.Precompiled(charsmap()), N.Sequence([N.Precompiled(charsmap()), N.NFD(), N.Strip()]), N.Sequence([N.Strip(), N.Replace(Regex("[ab]"), ""), N.Prepend("x")]),
               N.Sequence([N.NFD(), N.StripAccents(), N.Lowercase(), N.Replace("e", "ß"), N.Prepend("é")])):
         yield n, P.Split("", "isolated")  # a word a character
 
@@ -127,7 +220,21 @@ def component_lines(texts):
         yield json.dumps({"tokenizer": json.loads(t.to_str()), "cases": cases}, ensure_ascii=False, separators=(",", ":"))
 
 
-COMPONENT_TEXTS = ["", "it's a 1,234.5 test -- with  aaba, x9y!", " e\u0301 \u1112\u1161\u11ab a\u0323\u0302b\u0302\u0323 ﬁ Å\u0085Iİ\u0f73\u0f71 ", "日本 ١٢٣ 😀Ab, ½\r\n\n z ", "CamelCaseHTTP it'Ve __a  "]
+COMPONENT_TEXTS = ["", "it's a 1,234.5 test -- with  aaba, x9y!", " e\u0301 \u1112\u1161\u11ab a\u0323\u0302b\u0302\u0323 ﬁ Å\u0085Iİ\u0f73\u0f71 ", "日本 ١٢٣ 😀Ab, ½\r\n\n z ", "CamelCaseHTTP it'Ve __a  ",
+                   "\u200bﬁ①e\u0301a\u0300b\r\n\u00ad ½ﾊ\uff9fＡ\u3000x", "  漢字かなカナー, 中文abcКириллица العربية\u0301 !\x01\x00\ufffd", "\x07ABC İSTANBUL Éa\u2028'ſ K\u212a\n^i\ni k$"]
+
+
+def decoder_lines():
+    """What decoders make of lists of tokens."""
+    lists = [["Ġthe", "Ġqu", "ick", "Ċ"], ["<0xE6>", "<0x97>", "<0xA5>", "a", "<0xFF>", "<0x41>"], ["▁Hey", "▁my", "▁▁fri", "end"], ["the", "##re", "is", ".", "do", "not", "n't", "'s", "a", "!"],
+             ["hel</w>", "lo", "wor</w>", "ld</w>"], ["<pad>", "h", "h", "e", "<pad>", "l", "l", "<pad>", "l", "o", "|", "|", "w"], [], ["  a  ", " ", "b"], ["a"], ["é", "Ã", "©"], ["<0x+F>", "<0xé>", "▁"]]
+    D = decoders
+    for d in (D.ByteLevel(), D.ByteFallback(), D.Fuse(), D.Metaspace(), D.Metaspace(prepend_scheme="never"), D.Metaspace("_", "first"), D.WordPiece(), D.WordPiece("##", False), D.BPEDecoder(), D.BPEDecoder("o"), D.CTC(), D.CTC(cleanup=False),
+              D.CTC("h", "l"), D.Strip(" ", 1, 0), D.Strip("a", 2, 0), D.Replace("▁", " "), D.Replace(Regex("[a-e]+"), "X"), D.Sequence([D.Replace("▁", " "), D.ByteFallback(), D.Fuse(), D.Strip(" ", 1, 0)]), D.Sequence([D.ByteFallback(), D.Metaspace(), D.Fuse()])):
+        t = Tokenizer(models.BPE())
+        t.decoder = d
+        cases = [[x, d.decode(x)] for x in lists if x or not isinstance(d, D.BPEDecoder)]
+        yield json.dumps({"decoder": json.loads(t.to_str())["decoder"], "cases": cases}, ensure_ascii=False, separators=(",", ":"))
 
 
 def main():
@@ -142,6 +249,8 @@ def main():
                 f.write(json.dumps(record(t, s), ensure_ascii=False, separators=(",", ":")) + "\n")
     with open(os.path.join(HERE, "components.jsonl"), "w", encoding="utf-8") as f:
         f.writelines(line + "\n" for line in component_lines(COMPONENT_TEXTS))
+    with open(os.path.join(HERE, "decoders.jsonl"), "w", encoding="utf-8") as f:
+        f.writelines(line + "\n" for line in decoder_lines())
 
 
 if __name__ == "__main__":

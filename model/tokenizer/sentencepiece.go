@@ -1,0 +1,248 @@
+package tokenizer
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// PieceType says what a token of a SentencePiece vocabulary is. The numbers
+// are those of the format, and of tokenizer.ggml.token_type in GGUF files.
+type PieceType int32
+
+// The types of tokens. Unused ones count as normal.
+const (
+	PieceNormal  PieceType = 1
+	PieceUnknown PieceType = 2
+	PieceControl PieceType = 3 // found in texts as special tokens
+	PieceUser    PieceType = 4 // found in texts, not special
+	PieceUnused  PieceType = 5
+	PieceByte    PieceType = 6 // <0x00> to <0xFF>
+)
+
+// Pieces describes a SentencePiece vocabulary, as a tokenizer.model file or the
+// metadata of a GGUF file have it.
+type Pieces struct {
+	Tokens  []string // by id
+	Scores  []float32
+	Types   []PieceType
+	Unigram bool // else byte-pair encoding, where scores rank the merges
+
+	Charsmap    []byte // precompiled normalizer; empty: none
+	DummyPrefix bool   // texts begin with a mark for a space
+	FoldSpaces  bool   // spaces at the ends go, several are one
+	Prefix      []int32
+	Suffix      []int32
+}
+
+// ParseSentencePiece reads the contents of a tokenizer.model. What makes ids
+// of a text is what Hugging Face's conversion of such files makes: special
+// tokens are found in texts, and every stretch between them begins anew.
+// Nothing is put around texts.
+func ParseSentencePiece(data []byte) (*Tokenizer, error) {
+	p := Pieces{DummyPrefix: true, FoldSpaces: true}
+	err := eachField(data, func(f protoField) error {
+		switch f.number {
+		case 1:
+			return p.readPiece(f.data)
+		case 2:
+			return p.readTrainer(f.data)
+		case 3:
+			return p.readNormalizer(f.data)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: not a SentencePiece model: %w", err)
+	}
+	t, err := FromPieces(p)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	t.sha = hex.EncodeToString(sum[:])
+	return t, nil
+}
+
+// readPiece reads a ModelProto.SentencePiece.
+func (p *Pieces) readPiece(msg []byte) error {
+	token, score, kind := "", float32(0), PieceNormal
+	err := eachField(msg, func(f protoField) error {
+		switch f.number {
+		case 1:
+			token = string(f.data)
+		case 2:
+			score = f.float()
+		case 3:
+			kind = PieceType(f.value)
+		}
+		return nil
+	})
+	p.Tokens, p.Scores, p.Types = append(p.Tokens, token), append(p.Scores, score), append(p.Types, kind)
+	return err
+}
+
+// readTrainer reads a TrainerSpec.
+func (p *Pieces) readTrainer(msg []byte) error {
+	p.Unigram = true // the default of the format
+	return eachField(msg, func(f protoField) error {
+		switch {
+		case f.number == 3 && f.value > 2:
+			return fmt.Errorf("trainer_spec.model_type: found %d, expected 1 (unigram) or 2 (BPE)", f.value)
+		case f.number == 3:
+			p.Unigram = f.value == 1
+		case f.number == 24 && f.flag():
+			return fmt.Errorf("trainer_spec.treat_whitespace_as_suffix is not implemented")
+		}
+		return nil
+	})
+}
+
+// readNormalizer reads a NormalizerSpec.
+func (p *Pieces) readNormalizer(msg []byte) error {
+	return eachField(msg, func(f protoField) error {
+		switch f.number {
+		case 2:
+			p.Charsmap = f.data
+		case 3:
+			p.DummyPrefix = f.flag()
+		case 4:
+			p.FoldSpaces = f.flag()
+		case 5:
+			if !f.flag() {
+				return fmt.Errorf("normalizer_spec.escape_whitespaces false is not implemented")
+			}
+		}
+		return nil
+	})
+}
+
+// FromPieces makes a tokenizer of p.
+func FromPieces(p Pieces) (*Tokenizer, error) {
+	if len(p.Scores) != len(p.Tokens) || len(p.Types) != len(p.Tokens) {
+		return nil, fmt.Errorf("tokenizer: found %d scores and %d types, expected one for each of %d tokens", len(p.Scores), len(p.Types), len(p.Tokens))
+	}
+	f := &file{}
+	if err := p.addModel(f); err != nil {
+		return nil, err
+	}
+	for id, kind := range p.Types {
+		if kind == PieceControl || kind == PieceUnknown || kind == PieceUser && !p.Unigram {
+			f.AddedTokens = append(f.AddedTokens, addedToken{Content: p.Tokens[id], Special: kind != PieceUser, Normalized: p.marked(id)})
+		}
+	}
+	p.addComponents(f)
+	return f.build()
+}
+
+// marked says that token id is looked for where spaces have become marks.
+func (p *Pieces) marked(id int) bool {
+	return p.Types[id] == PieceUser && !p.DummyPrefix && strings.Contains(p.Tokens[id], spaceMark)
+}
+
+// addModel fills in the vocabulary. Control, unknown and byte tokens take no
+// part in cutting texts.
+func (p *Pieces) addModel(f *file) error {
+	yes, unk := true, slices.Index(p.Types, PieceUnknown)
+	if unk < 0 {
+		return fmt.Errorf("tokenizer: found no token of type %d (unknown) among %d", PieceUnknown, len(p.Tokens))
+	}
+	id, bytes := int32(unk), slices.Contains(p.Types, PieceByte)
+	m := &f.Model
+	m.UnkToken, m.UnkID, m.FuseUnk, m.ByteFallback = &p.Tokens[unk], &id, &yes, &bytes
+	m.vocab = make(map[string]int32, len(p.Tokens))
+	for id, s := range p.Tokens {
+		if other, ok := m.vocab[s]; ok {
+			return fmt.Errorf("tokenizer: token %q has both id %d and id %d", s, other, id)
+		}
+		if !utf8.ValidString(s) {
+			return fmt.Errorf("tokenizer: token %d: found %q, which is no UTF-8", id, s)
+		}
+		m.vocab[s] = int32(id)
+	}
+	if !p.Unigram {
+		m.Type = "BPE"
+		p.addMerges(m)
+		return nil
+	}
+	m.Type, m.vocab, m.single = "Unigram", nil, true
+	p.addScores(m)
+	return nil
+}
+
+// addScores fills in the list of a unigram model.
+func (p *Pieces) addScores(m *modelFile) {
+	for id, s := range p.Tokens {
+		t := scoredToken{s, float64(p.Scores[id]), plainToken}
+		switch {
+		case !p.cuts(id):
+			t.kind = hiddenToken
+		case p.Types[id] == PieceUser:
+			t.kind = userToken
+		}
+		m.scored = append(m.scored, t)
+	}
+}
+
+// cuts says that texts may be cut into token id.
+func (p *Pieces) cuts(id int) bool {
+	t := p.Types[id]
+	return t != PieceControl && t != PieceUnknown && t != PieceByte
+}
+
+// addMerges makes a merge of every way to put a token together of two others,
+// the best score first and of equal scores the first token.
+func (p *Pieces) addMerges(m *modelFile) {
+	order := make([]int, 0, len(p.Tokens))
+	for id := range p.Tokens {
+		if p.cuts(id) && len(p.Tokens[id]) > 1 {
+			order = append(order, id)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p.Scores[b], p.Scores[a]) })
+	for _, id := range order {
+		s := p.Tokens[id]
+		for i := 1; i < len(s); i++ {
+			if utf8.RuneStart(s[i]) && p.known(m, s[:i]) && p.known(m, s[i:]) {
+				m.merges = append(m.merges, [2]string{s[:i], s[i:]})
+			}
+		}
+	}
+}
+
+func (p *Pieces) known(m *modelFile, s string) bool {
+	id, ok := m.vocab[s]
+	return ok && p.cuts(int(id))
+}
+
+// addComponents writes the pipeline of p as a tokenizer.json would.
+func (p *Pieces) addComponents(f *file) {
+	str := func(s string) *patternFile { return &patternFile{String: &s} }
+	regex := func(s string) *patternFile { return &patternFile{Regex: &s} }
+	var ns []component
+	if len(p.Charsmap) > 0 {
+		s := base64.StdEncoding.EncodeToString(p.Charsmap)
+		ns = append(ns, component{Type: "Precompiled", Charsmap: &s, Longest: true})
+	}
+	if p.FoldSpaces {
+		ns = append(ns, component{Type: "Replace", Pattern: regex(`\A +| +\z`)}, component{Type: "Replace", Pattern: regex(` {2,}`), Content: " "})
+	}
+	if p.DummyPrefix {
+		ns = append(ns, component{Type: "Prepend", Prepend: spaceMark})
+	}
+	ns = append(ns, component{Type: "Replace", Pattern: str(" "), Content: spaceMark})
+	f.Normalizer = &component{Type: "Sequence", Normalizers: ns}
+	ds := []component{{Type: "Replace", Pattern: str(spaceMark), Content: " "}, {Type: "ByteFallback"}, {Type: "Fuse"}}
+	if p.DummyPrefix {
+		ds = append(ds, component{Type: "Strip", Content: " ", Start: 1})
+	}
+	f.Decoder = &component{Type: "Sequence", Decoders: ds}
+	if len(p.Prefix)+len(p.Suffix) > 0 {
+		f.PostProcessor = around(p.Prefix, p.Suffix)
+	}
+}
