@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 )
 
-// configFile lies beside a tokenizer.json and says how it is used.
+// configFile lies beside a tokenizer.model and says how it is used.
 const configFile = "tokenizer_config.json"
 
-// useConfig is what counts here of a tokenizer_config.json. As in transformers
-// 5, where it says whether BOS or EOS is put around a text, that replaces the
-// post-processor.
+// useConfig is what counts here of a tokenizer_config.json. Beside a
+// tokenizer.json nothing of it counts, as in transformers 5: the post-processor
+// says what is put around a text.
 type useConfig struct {
 	AddBOS *bool        `json:"add_bos_token"`
 	AddEOS *bool        `json:"add_eos_token"`
@@ -59,7 +59,7 @@ func (t *Tokenizer) applyConfig(dir string) error {
 	return nil
 }
 
-// use replaces the post-processor where c says so.
+// use puts around texts what c says.
 func (t *Tokenizer) use(c *useConfig) error {
 	if c.AddBOS == nil && c.AddEOS == nil {
 		return nil

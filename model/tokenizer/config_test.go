@@ -8,14 +8,14 @@ import (
 )
 
 // withConfig is the directory of a tokenizer with a configuration.
-func withConfig(t *testing.T, name, config string) string {
+func withConfig(t *testing.T, name, as, config string) string {
 	t.Helper()
 	dir := t.TempDir()
-	b, err := os.ReadFile("testdata/" + name + ".json")
+	b, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, data := range map[string][]byte{"tokenizer.json": b, configFile: []byte(config)} {
+	for file, data := range map[string][]byte{as: b, configFile: []byte(config)} {
 		if err := os.WriteFile(filepath.Join(dir, file), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -23,41 +23,44 @@ func withConfig(t *testing.T, name, config string) string {
 	return dir
 }
 
-// A configuration that speaks of BOS or EOS replaces the post-processor.
+// A configuration says what is put around the texts of a tokenizer.model, but
+// not of a tokenizer.json.
 func TestConfig(t *testing.T) {
-	file := open(t, "llama3") // its template begins with <s>
-	bos, _ := file.ID("<s>")
-	eos, _ := file.ID("<|im_end|>")
-	text := file.Encode("Hi", false).IDs
+	const both = `{"add_bos_token":true,"add_eos_token":true,"eos_token":{"content":"</s>"},"bos_token":"<s>"}`
 	for _, c := range []struct {
-		config string
-		want   []int32
+		config        string
+		before, after int
 	}{
-		{`{}`, append([]int32{bos}, text...)},
-		{`{"add_bos_token":null,"bos_token":"<s>"}`, append([]int32{bos}, text...)},
-		{`{"add_bos_token":false,"bos_token":"<s>"}`, text},
-		{`{"add_bos_token":true,"bos_token":null}`, text},
-		{`{"add_eos_token":true,"eos_token":{"content":"<|im_end|>"},"bos_token":"<s>"}`, append(text[:len(text):len(text)], eos)},
-		{`{"add_bos_token":true,"add_eos_token":true,"eos_token":"<|im_end|>","bos_token":"<s>"}`, append(append([]int32{bos}, text...), eos)},
+		{`{}`, 0, 0},
+		{`{"add_bos_token":null,"bos_token":"<s>"}`, 0, 0},
+		{`{"add_bos_token":false,"bos_token":"<s>"}`, 0, 0},
+		{`{"add_bos_token":true,"bos_token":null}`, 0, 0},
+		{`{"add_eos_token":true,"eos_token":"</s>","bos_token":"<s>"}`, 0, 1},
+		{both, 1, 1},
 	} {
-		tok, err := Open(withConfig(t, "llama3", c.config))
+		tok, err := Open(withConfig(t, "llama.model", "tokenizer.model", c.config))
 		if err != nil {
 			t.Errorf("%s: %v", c.config, err)
 			continue
 		}
-		if got := tok.Encode("Hi", true).IDs; !equal(got, c.want) {
-			t.Errorf("%s: ids %v, want %v", c.config, got, c.want)
+		bos, _ := tok.ID("<s>")
+		eos, _ := tok.ID("</s>")
+		want := append([]int32{bos}[:c.before:c.before], tok.Encode("Hi", false).IDs...)
+		want = append(want, []int32{eos}[:c.after]...)
+		if got := tok.Encode("Hi", true).IDs; !equal(got, want) || len(tok.Prefix()) != c.before {
+			t.Errorf("%s: ids %v, want %v", c.config, got, want)
 		}
-		if got, want := len(tok.Prefix()) == 1, len(c.want) > 0 && c.want[0] == bos; got != want {
-			t.Errorf("%s: prefix %v", c.config, tok.Prefix())
-		}
+	}
+	tok, err := Open(withConfig(t, "smollm.json", "tokenizer.json", both))
+	if err != nil || len(tok.Prefix()) != 0 {
+		t.Errorf("a tokenizer.json with a configuration has prefix %v, %v", tok.Prefix(), err)
 	}
 	for config, want := range map[string]string{
 		`{"add_bos_token":true,"bos_token":"<none>"}`: `bos_token: found "<none>", which is not in the vocabulary`,
 		`{"add_bos_token":1}`:                         configFile,
 		`{"bos_token":["<s>"]}`:                       configFile,
 	} {
-		if _, err := Open(withConfig(t, "llama3", config)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Open(withConfig(t, "llama.model", "tokenizer.model", config)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want it to say %s", config, err, want)
 		}
 	}

@@ -13,9 +13,8 @@
 // its type, its place and the known types; so is BPE dropout. Truncation and
 // padding settings of the file are not applied.
 //
-// Open on a directory reads tokenizer_config.json too: what it says of
-// add_bos_token and add_eos_token replaces the post-processor, as in
-// transformers 5. Open on a file does not.
+// Nothing of a tokenizer_config.json counts beside a tokenizer.json, as in
+// transformers 5.
 //
 // Where Hugging Face's library raises an error in the middle of a text (a
 // Unigram model without an unknown token meets an unknown character), the
@@ -25,8 +24,8 @@
 //
 // A tokenizer.model makes the ids of the SentencePiece library, but special
 // tokens written in a text are found, as in Hugging Face's conversions, and the
-// text between them begins anew. Nothing is put around a text unless a
-// tokenizer_config.json says so.
+// text between them begins anew. Nothing is put around a text unless the
+// tokenizer_config.json of its directory has add_bos_token or add_eos_token.
 //
 // # Offsets
 //

@@ -115,3 +115,36 @@ func TestDecoders(t *testing.T) {
 		t.Errorf("%d decoders, expected 19 or more", n)
 	}
 }
+
+// SentencePiece's models make the ids of its library.
+func TestPieceGoldens(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.model")
+	if len(files) != 4 {
+		t.Fatalf("found %d models, expected 4", len(files))
+	}
+	for _, f := range files {
+		tok, err := Open(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		eachLine(t, f+".jsonl", func(_ int, c struct {
+			Text   string
+			IDs    []int32
+			Decode *string
+		}) {
+			n++
+			e := tok.Encode(c.Text, true)
+			if !equal(e.IDs, c.IDs) {
+				t.Errorf("%s: %q: ids %v, want %v", f, c.Text, e.IDs, c.IDs)
+			}
+			if got := tok.Decode(c.IDs, false); c.Decode != nil && got != *c.Decode {
+				t.Errorf("%s: %q: decoded %q, want %q", f, c.Text, got, *c.Decode)
+			}
+			checkEncoding(t, tok, c.Text, e)
+		})
+		if n < 150 {
+			t.Errorf("%s: %d texts, expected 150 or more", f, n)
+		}
+	}
+}

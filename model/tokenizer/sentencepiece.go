@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -230,15 +231,21 @@ func (p *Pieces) addComponents(f *file) {
 		ns = append(ns, component{Type: "Precompiled", Charsmap: &s, Longest: true})
 	}
 	if p.FoldSpaces {
-		ns = append(ns, component{Type: "Replace", Pattern: regex(`\A +| +\z`)}, component{Type: "Replace", Pattern: regex(` {2,}`), Content: " "})
+		ns = append(ns, component{Type: "Replace", Pattern: regex(`\A +`)}, component{Type: "Replace", Pattern: regex(` {2,}`), Content: " "})
 	}
 	if p.DummyPrefix {
 		ns = append(ns, component{Type: "Prepend", Prepend: spaceMark})
 	}
 	ns = append(ns, component{Type: "Replace", Pattern: str(" "), Content: spaceMark})
+	if p.FoldSpaces {
+		ns = append(ns, component{Type: "Replace", Pattern: regex(spaceMark + `+\z`)})
+	}
 	f.Normalizer = &component{Type: "Sequence", Normalizers: ns}
 	ds := []component{{Type: "Replace", Pattern: str(spaceMark), Content: " "}, {Type: "ByteFallback"}, {Type: "Fuse"}}
-	if p.DummyPrefix {
+	switch {
+	case p.FoldSpaces:
+		ds = append(ds, component{Type: "Strip", Content: " ", Start: math.MaxInt32})
+	case p.DummyPrefix:
 		ds = append(ds, component{Type: "Strip", Content: " ", Start: 1})
 	}
 	f.Decoder = &component{Type: "Sequence", Decoders: ds}

@@ -32,18 +32,17 @@ type Tokenizer struct {
 }
 
 // Open reads a tokenizer.json or a SentencePiece model (.model), or the
-// tokenizer.json in a directory, or else its tokenizer.model. In a directory
-// the tokenizer_config.json counts too: what it says about BOS and EOS replaces
-// the post-processor, as in transformers 5.
+// tokenizer.json in a directory, or else its tokenizer.model with what a
+// tokenizer_config.json there says about BOS and EOS.
 func Open(path string) (*Tokenizer, error) {
 	if st, err := os.Stat(path); err != nil || !st.IsDir() {
 		return openFile(path)
 	}
-	file := filepath.Join(path, "tokenizer.json")
-	if other := filepath.Join(path, "tokenizer.model"); !exists(file) && exists(other) {
-		file = other
+	file, other := filepath.Join(path, "tokenizer.json"), filepath.Join(path, "tokenizer.model")
+	if exists(file) || !exists(other) {
+		return openFile(file)
 	}
-	t, err := openFile(file)
+	t, err := openFile(other)
 	if err != nil {
 		return nil, err
 	}

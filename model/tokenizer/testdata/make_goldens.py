@@ -1,7 +1,9 @@
 """Small tokenizers and what Hugging Face's tokenizers makes of texts with them.
 
 Writes NAME.json, NAME.jsonl (records as dump_tokenizer.py's, for a share of the
-fixed texts), components.jsonl and decoders.jsonl beside itself. Runs with
+fixed texts), components.jsonl, decoders.jsonl, and NAME.model with
+NAME.model.jsonl for SentencePiece. The trainers break ties at random, so that
+files differ from run to run. Runs with
 tokenizers 0.23 and, for a precompiled normalizer, sentencepiece 0.2.
 """
 import base64, io, json, os, sys, tempfile
@@ -100,20 +102,46 @@ def words():
     return t
 
 
-def charsmap():
+def charsmap(raw=False):
     """A small precompiled normalizer: SentencePiece compiles rules of which some span characters, insert, and drop."""
-    import sentencepiece
     rules = {"a\u0300": "à", "e\u0301": "é", "ﬁ": "fi", "①": "(1)", "\u200b": "", "\u00ad": "", "\r\n": " ", "\n": " ", "\t": " ", "\u3000": " ", "Ａ": "A", "\u30ab\u3099": "\u30ac", "ﾊ\uff9f": "パ", "½": "1/2", "\u0301": ""}
     with tempfile.TemporaryDirectory() as d:
         with open(d + "/rules.tsv", "w") as f:
             for k, v in rules.items():
                 f.write(" ".join(f"{ord(c):X}" for c in k) + "\t" + " ".join(f"{ord(c):X}" for c in v) + "\n")
-        model = io.BytesIO()
-        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(CORPUS), model_writer=model, vocab_size=150, hard_vocab_limit=False, normalization_rule_tsv=d + "/rules.tsv", minloglevel=2)
+        model = pieces(vocab_size=150, normalization_rule_tsv=d + "/rules.tsv")
+    if raw:
+        return model
     from sentencepiece import sentencepiece_model_pb2 as pb
     m = pb.ModelProto()
-    m.ParseFromString(model.getvalue())
+    m.ParseFromString(model)
     return m.normalizer_spec.precompiled_charsmap
+
+
+def pieces(**kw):
+    """A model that SentencePiece trains."""
+    import sentencepiece
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(CORPUS), model_writer=model, hard_vocab_limit=False, minloglevel=2, **kw)
+    return model.getvalue()
+
+
+def piece_models():
+    """Llama's kind (BPE with byte fallback, every space kept), Gemma's (with tokens of the user), T5's (unigram, spaces folded)."""
+    plain = dict(normalization_rule_name="identity", remove_extra_whitespaces=False, byte_fallback=True, model_type="bpe")
+    yield "llama", pieces(vocab_size=400, **plain)
+    yield "gemma", pieces(vocab_size=420, add_dummy_prefix=False, user_defined_symbols=["\u2581\u2581", "\u2581\u2581\u2581\u2581", "\n\n", "<mask>"], **plain)
+    yield "t5", charsmap(raw=True)
+    yield "unigram", pieces(vocab_size=420, model_type="unigram", normalization_rule_name="identity", byte_fallback=True, user_defined_symbols=[",", "<mask>"])
+
+
+def piece_lines(model):
+    from sentencepiece import SentencePieceProcessor
+    sp = SentencePieceProcessor(model_proto=model)
+    for s in FIXED:
+        if not any(x in s for x in ("<s>", "</s>", "<unk>")):  # which SentencePiece does not look for in texts
+            ids = sp.encode(s)
+            yield json.dumps({"text": s, "ids": ids, "decode": None if sp.unk_id() in ids else sp.decode(ids)}, ensure_ascii=False, separators=(",", ":"))
 
 
 def bert():
@@ -249,6 +277,11 @@ def main():
                 f.write(json.dumps(record(t, s), ensure_ascii=False, separators=(",", ":")) + "\n")
     with open(os.path.join(HERE, "components.jsonl"), "w", encoding="utf-8") as f:
         f.writelines(line + "\n" for line in component_lines(COMPONENT_TEXTS))
+    for name, model in piece_models():
+        with open(os.path.join(HERE, name + ".model"), "wb") as f:
+            f.write(model)
+        with open(os.path.join(HERE, name + ".model.jsonl"), "w", encoding="utf-8") as f:
+            f.writelines(line + "\n" for line in piece_lines(model))
     with open(os.path.join(HERE, "decoders.jsonl"), "w", encoding="utf-8") as f:
         f.writelines(line + "\n" for line in decoder_lines())
 
