@@ -8,6 +8,12 @@
 // converter interleaves the halves of every head, and undoing that is the
 // loader's business.
 //
+// A file that was split into NAME-00001-of-0000N.gguf is opened by its first part.
+// Tensors of types that package tensor does not decode are listed, and refused by
+// name when they are asked for. [File.Vocabulary] hands out what a file says about
+// its tokens, whatever kind of tokenizer they are for.
+//
 // Everything a file says about itself is checked against its length before it
-// is used. An error names the file, what was being read and at which byte.
+// is used, and reading takes less than eight times its size of memory; numbers in
+// arrays are converted when they are asked for. An error names the file, what was being read and at which byte.
 package gguf
