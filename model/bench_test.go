@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -107,4 +108,36 @@ func BenchmarkDecode8(b *testing.B) {
 		}
 	}
 	reportTokens(b, 8*32, cpu)
+}
+
+// BenchmarkGenerate32 continues 32 prompts of 16 to 78 tokens by 40 tokens each,
+// prompts included; BenchmarkGenerate32OneByOne does the same without batching.
+func BenchmarkGenerate32(b *testing.B) { benchGenerate(b, 0) }
+
+func BenchmarkGenerate32OneByOne(b *testing.B) { benchGenerate(b, 1) }
+
+// BenchmarkGenerate32By8 has 8 completions side by side, new ones entering as
+// others finish.
+func BenchmarkGenerate32By8(b *testing.B) { benchGenerate(b, 8) }
+
+func benchGenerate(b *testing.B, batch int) {
+	m := benchModel(b)
+	rng := rand.New(rand.NewPCG(1, 1))
+	prompts := make([][]int32, 32)
+	for i := range prompts {
+		prompts[i] = make([]int32, 16+2*i)
+		for t := range prompts[i] {
+			prompts[i][t] = int32(rng.IntN(m.Spec.Vocab))
+		}
+	}
+	tokens := 0
+	cpu := cpuSeconds()
+	for b.Loop() {
+		tokens = 0
+		_, err := m.Generate(context.Background(), prompts, GenerateOptions{MaxTokens: 40, IgnoreEOS: true, Batch: batch, OnToken: func(int, *Completion) { tokens++ }})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	reportTokens(b, tokens, cpu)
 }

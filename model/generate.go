@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 )
 
 // GenerateOptions says how to continue prompts. The zero value is greedy, base,
@@ -83,6 +84,38 @@ func (m *Model) Generate(ctx context.Context, prompts [][]int32, o GenerateOptio
 		return nil, err
 	}
 	return g.out, nil
+}
+
+// GeneratePlan is what a call of Generate is going to need at most.
+type GeneratePlan struct {
+	Completions int   // in all
+	SideBySide  int   // at most
+	CacheBytes  int64 // keys and values at a time
+	Tokens      int64 // to generate, if nothing ends early
+}
+
+// PlanGenerate says what Generate would need, or refuses what it would refuse.
+func (m *Model) PlanGenerate(prompts [][]int32, o GenerateOptions) (GeneratePlan, error) {
+	o.MaxTokens, o.Samples = cmp.Or(o.MaxTokens, defaultMaxTokens), cmp.Or(o.Samples, 1)
+	g := &generation{m: m, o: o, prompts: prompts}
+	if err := g.check(); err != nil {
+		return GeneratePlan{}, fmt.Errorf("model: generate: %w", err)
+	}
+	p := GeneratePlan{Completions: len(prompts) * o.Samples}
+	p.SideBySide = min(g.batch, p.Completions)
+	var need []int64
+	largest := int64(0)
+	for i, ids := range prompts {
+		need = append(need, g.bytes(i))
+		largest = max(largest, g.bytes(i))
+		p.Tokens += int64(min(o.MaxTokens, m.Spec.MaxPos-len(ids)) * o.Samples)
+	}
+	slices.SortFunc(need, func(a, b int64) int { return cmp.Compare(b, a) })
+	for k := range p.SideBySide {
+		p.CacheBytes += need[k/o.Samples]
+	}
+	p.CacheBytes = min(p.CacheBytes, max(g.budget, largest))
+	return p, nil
 }
 
 // check validates options and prompts.

@@ -94,6 +94,9 @@ func TestGenerateMemory(t *testing.T) {
 	if g.used != 0 || g.cache.Bytes() != 0 || steps != 9*40 {
 		t.Errorf("%d bytes planned and %d taken after %d tokens, expected none after 360", g.used, g.cache.Bytes(), steps)
 	}
+	if p, err := m.PlanGenerate(g.prompts, o); err != nil || p.Completions != 9 || p.SideBySide != 8 || p.Tokens != 360 || p.CacheBytes < most || p.CacheBytes > limit {
+		t.Errorf("plan %+v, %v; %d bytes were taken", p, err, most)
+	}
 	if _, err := m.Generate(context.Background(), [][]int32{{1}, make([]int32, 200)}, GenerateOptions{MaxTokens: 40, CacheMemory: limit}); !errors.Is(err, ErrWontFit) || !strings.Contains(err.Error(), "prompt 1") {
 		t.Errorf("a prompt beyond the limit: %v", err)
 	}

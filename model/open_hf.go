@@ -69,7 +69,8 @@ func (t *specialToken) UnmarshalJSON(b []byte) error {
 }
 
 // tokenizerConfig is what agar reads of a tokenizer_config.json. The template is
-// a string, or a list of named ones of which "default" counts.
+// a string, or a list of named ones: "default", and "tool_use" where there are
+// tools.
 type tokenizerConfig struct {
 	ChatTemplate json.RawMessage `json:"chat_template"`
 	BOS          specialToken    `json:"bos_token"`
@@ -97,17 +98,22 @@ func (m *Model) readChat() error {
 	if err != nil {
 		return err
 	}
-	source := string(text)
+	source, toolUse := string(text), ""
 	if text == nil {
 		file = name
-		if source, err = c.template(); err != nil {
+		if source, toolUse, err = c.template(); err != nil {
 			return fmt.Errorf("%s: chat_template: %w", filepath.Join(m.Dir, name), err)
 		}
 	}
 	if source == "" {
 		return nil
 	}
-	if m.Chat, err = chat.Parse(source, c.vars()); err != nil {
+	if m.Chat, err = chat.Parse(source, c.vars()); err == nil && toolUse != "" {
+		var t *chat.Template
+		t, err = chat.Parse(toolUse, c.vars())
+		m.Chat = m.Chat.WithToolUse(t)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: chat template: %w", filepath.Join(m.Dir, file), err)
 	}
 	return nil
@@ -124,25 +130,32 @@ func (c *tokenizerConfig) vars() map[string]string {
 	return v
 }
 
-func (c *tokenizerConfig) template() (string, error) {
+// template is the default template, and that for tools where there is another.
+func (c *tokenizerConfig) template() (source, toolUse string, err error) {
 	if len(c.ChatTemplate) == 0 || string(c.ChatTemplate) == "null" {
-		return "", nil
+		return "", "", nil
 	}
 	if c.ChatTemplate[0] != '[' {
-		var s string
-		err := json.Unmarshal(c.ChatTemplate, &s)
-		return s, err
+		err = json.Unmarshal(c.ChatTemplate, &source)
+		return source, "", err
 	}
 	var list []struct{ Name, Template string }
 	if err := json.Unmarshal(c.ChatTemplate, &list); err != nil {
-		return "", err
+		return "", "", err
 	}
+	found := false
 	for _, t := range list {
-		if t.Name == "default" {
-			return t.Template, nil
+		switch t.Name {
+		case "default":
+			source, found = t.Template, true
+		case "tool_use":
+			toolUse = t.Template
 		}
 	}
-	return "", fmt.Errorf("found %d named templates, expected one called default", len(list))
+	if found {
+		return source, toolUse, nil
+	}
+	return "", "", fmt.Errorf("found %d named templates, expected one called default", len(list))
 }
 
 // readEOS collects the tokens that end a generation from generation_config.json

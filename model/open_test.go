@@ -103,7 +103,7 @@ func TestOpenOlderConfigs(t *testing.T) {
 		}
 	}
 	editJSON(t, filepath.Join(dir, "tokenizer_config.json"), map[string]any{
-		"chat_template": []map[string]string{{"name": "tools", "template": "x"}, {"name": "default", "template": "{{ eos_token }}!"}},
+		"chat_template": []map[string]string{{"name": "tools", "template": "x"}, {"name": "default", "template": "{{ eos_token }}!"}, {"name": "tool_use", "template": "{{ eos_token }}{{ tools | length }}"}},
 		"eos_token":     map[string]any{"content": "</s>", "special": true},
 	})
 	m := open(t, dir)
@@ -112,6 +112,13 @@ func TestOpenOlderConfigs(t *testing.T) {
 	}
 	if r, err := m.Chat.Render(nil, false); err != nil || r.Text != "</s>!" {
 		t.Errorf("template gives %q, %v", r.Text, err)
+	}
+	tools, err := m.Chat.With("tools", []byte("[{}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := tools.Render(nil, false); err != nil || r.Text != "</s>1" {
+		t.Errorf("with tools the template gives %q, %v", r.Text, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -56,6 +57,9 @@ type generateRun struct {
 func (r *generateRun) run() error {
 	r.start = time.Now()
 	defer r.reporter.close()
+	if err := r.plan(); err != nil {
+		return err
+	}
 	for from := 0; from < len(r.prompts); from += promptsAtOnce {
 		if err := r.part(from, min(from+promptsAtOnce, len(r.prompts))); err != nil {
 			return err
@@ -112,12 +116,37 @@ func (r *generateRun) settings() map[string]any {
 	return s
 }
 
-func (r *generateRun) generate(from, to int, v variant, on func(int, *model.Completion)) ([]model.Completion, error) {
-	return r.m.Generate(r.c.Context(), r.ids[from:to], model.GenerateOptions{
+// options are those of one call of Generate for prompts from some number on.
+func (r *generateRun) options(from int, v variant) model.GenerateOptions {
+	o := model.GenerateOptions{
 		MaxTokens: r.o.maxNew, Samples: r.o.samples, Temperature: r.o.temperature, TopK: r.o.topK, TopP: r.o.topP, MinP: r.o.minP,
 		RepetitionPenalty: r.o.penalty, StopStrings: r.o.stop, Seed: r.o.seed, FirstIndex: uint64(from), TopLogProbs: r.o.logprobs,
-		Batch: r.o.batch, Adapter: v.adapter, Lambda: float32(v.lambda), OnToken: on,
-	})
+		Batch: r.o.batch, Adapter: v.adapter, Lambda: float32(v.lambda),
+	}
+	if r.c.Flags().Changed("cache-gib") {
+		o.CacheMemory = int64(r.o.cacheGiB * (1 << 30))
+	}
+	return o
+}
+
+// plan refuses prompts that would not fit, and says of many completions what
+// they are going to need.
+func (r *generateRun) plan() error {
+	p, err := r.m.PlanGenerate(r.ids, r.options(0, r.variants[0]))
+	if err != nil {
+		return err
+	}
+	if p.Completions > 8 && isTerminal(r.c.ErrOrStderr()) {
+		r.reporter.line(fmt.Sprintf("plan: %d completions for each of %d variants, up to %d side by side, %.1f MB of keys and values, up to %d tokens",
+			p.Completions, len(r.variants), p.SideBySide, float64(p.CacheBytes)/1e6, p.Tokens*int64(len(r.variants))))
+	}
+	return nil
+}
+
+func (r *generateRun) generate(from, to int, v variant, on func(int, *model.Completion)) ([]model.Completion, error) {
+	o := r.options(from, v)
+	o.OnToken = on
+	return r.m.Generate(r.c.Context(), r.ids[from:to], o)
 }
 
 func (r *generateRun) completion(v variant, sample int, c model.Completion) completion {

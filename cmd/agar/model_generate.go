@@ -30,6 +30,7 @@ type generateOptions struct {
 	stop        []string
 	seed        uint64
 	batch       int
+	cacheGiB    float64
 	logprobs    int
 	json        bool
 
@@ -85,6 +86,7 @@ func (o *generateOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.stop, "stop", nil, "`text` that ends a continuation; may be given several times")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of the sampling")
 	f.IntVar(&o.batch, "batch", 0, "completions side by side at most, 0 is 64; changes no number")
+	f.Float64Var(&o.cacheGiB, "cache-gib", 1, "memory for keys and values; more prompts wait until others end")
 	f.IntVar(&o.logprobs, "logprobs", 0, "with --json, the `N` most probable tokens at each place as well")
 	f.BoolVar(&o.json, "json", false, "print one object a prompt")
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
@@ -99,8 +101,8 @@ func (o *generateOptions) check() error {
 	switch {
 	case (o.prompt == "") == (o.prompts == ""):
 		return usagef("agar model generate: give one of --prompt and --prompts")
-	case o.samples < 1 || o.maxNew < 1 || o.batch < 0 || o.logprobs < 0:
-		return usagef("agar model generate: --samples and --max-new must be at least 1, --batch and --logprobs at least 0")
+	case o.samples < 1 || o.maxNew < 1 || o.batch < 0 || o.logprobs < 0 || !(o.cacheGiB > 0):
+		return usagef("agar model generate: --samples and --max-new must be at least 1, --batch and --logprobs at least 0, --cache-gib above 0")
 	case !(o.temperature >= 0):
 		return usagef("agar model generate: --temperature must be at least 0")
 	case o.topK < 0 || !(o.topP > 0 && o.topP <= 1) || !(o.minP >= 0 && o.minP <= 1) || !(o.penalty > 0):

@@ -305,6 +305,35 @@ func TestWithRefusesBadJSON(t *testing.T) {
 	}
 }
 
+// A template for tools takes over once there are some, with all that was set.
+func TestToolUse(t *testing.T) {
+	plain, err := Parse(`plain {{ bos_token }}`, map[string]string{"bos_token": "<s>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	use, err := Parse(`{{ x }} {{ tools | length }} {{ bos_token }}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tpl, err := plain.WithToolUse(use).With("x", []byte(`"y"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none, err := tpl.With("tools", []byte("null"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	some, err := tpl.With("tools", []byte(`[{}, {}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, tpl := range map[string]*Template{"plain <s>": none, "y 2 <s>": some} {
+		if r, err := tpl.Render([]Message{{Role: "user"}}, false); err != nil || r.Text != want {
+			t.Errorf("%q, %v; want %q", r.Text, err, want)
+		}
+	}
+}
+
 func FuzzRender(f *testing.F) {
 	f.Add(`{%- for m in messages -%} {{ m.content | trim }} {% endfor %}`, "a b")
 	f.Add("{% raw %}{{ x }}{% endraw %}\n  {%+ if messages %}y{% endif +%}\n", " ")

@@ -16,6 +16,7 @@ type Template struct {
 	program *program
 	vars    map[string]any // as decodeOrdered returns them
 	date    time.Time
+	toolUse *Template // that takes over once there are tools; nil: this one
 }
 
 // ErrNoDate is returned, wrapped, when a template asks for the date and none was
@@ -44,6 +45,14 @@ func Parse(template string, vars map[string]string) (*Template, error) {
 // Source is the template as it was given to Parse.
 func Source(t *Template) string { return t.source }
 
+// WithToolUse is t with another template that takes its place once With is given
+// tools, as models have them that name a template "tool_use".
+func (t *Template) WithToolUse(u *Template) *Template {
+	c := *t
+	c.toolUse = u
+	return &c
+}
+
 // With is t with one more variable for the template, such as tools or
 // enable_thinking, given as JSON.
 func (t *Template) With(name string, value []byte) (*Template, error) {
@@ -52,6 +61,9 @@ func (t *Template) With(name string, value []byte) (*Template, error) {
 		return nil, fmt.Errorf("chat: variable %q: %w", name, err)
 	}
 	c := *t
+	if name == "tools" && v != nil && t.toolUse != nil {
+		c.source, c.program, c.toolUse = t.toolUse.source, t.toolUse.program, nil
+	}
 	c.vars = maps.Clone(t.vars)
 	c.vars[name] = v
 	return &c, nil
