@@ -106,6 +106,8 @@ func (o *CaptureOptions) columnsOf(r Runner, d DType) ([]Column, error) {
 		switch {
 		case !ok:
 			return nil, fmt.Errorf("activations: capture: found no hook %q, did you mean %s?", name, nearest(name, names))
+		case h.PerKey:
+			return nil, fmt.Errorf("activations: capture: hook %q has a value for every position of the sequence, so that its rows have no width to store", name)
 		case slices.Contains(hooks[:i], name):
 			return nil, fmt.Errorf("activations: capture: hook %q is asked for twice", name)
 		}

@@ -7,6 +7,9 @@ type HookInfo struct {
 	Name  string // as in TransformerLens, blocks.3.hook_resid_post
 	Dim   int    // values a token
 	Layer int    // decoder block from 0, -1 for the embedding
+	// PerKey says that rows have a value for every position of the sequence, so
+	// that they cannot be stored in a column.
+	PerKey bool
 }
 
 // Batch is the token sequences of one forward. Sequences never see each other.

@@ -27,19 +27,20 @@ func NewRunner(m *model.Model, a *model.Adapter, lambda float32) Runner {
 func (r *modelRunner) Hooks() []HookInfo {
 	var out []HookInfo
 	for _, h := range r.m.Hooks(r.a) {
-		if !h.PerKey { // rows of these have no width of their own
-			out = append(out, HookInfo{h.Name, h.Dim, h.Layer})
-		}
+		out = append(out, HookInfo{h.Name, h.Dim, h.Layer, h.PerKey})
 	}
 	if r.a == nil {
 		return out
 	}
 	for _, h := range out[:len(out):len(out)] {
+		if h.PerKey {
+			continue
+		}
 		if !strings.Contains(h.Name, loraMark) {
-			out = append(out, HookInfo{h.Name + baseSuffix, h.Dim, h.Layer})
+			out = append(out, HookInfo{h.Name + baseSuffix, h.Dim, h.Layer, false})
 		}
 		if name, err := r.Difference(h.Name); err == nil {
-			out = append(out, HookInfo{name, h.Dim, h.Layer})
+			out = append(out, HookInfo{name, h.Dim, h.Layer, false})
 		}
 	}
 	return out

@@ -297,3 +297,23 @@ func TestTraitsNoAllocationPerToken(t *testing.T) {
 		}
 	}
 }
+
+// The buffers of a forward are those of the plan.
+func TestTraitsWorkspaceIsPlanned(t *testing.T) {
+	for name, s := range traits() {
+		s.MaxPos = groupRows
+		m := randomModel(t, s)
+		forwardOK(t, m, &Request{Seqs: batch(m, 1, groupRows)})
+		ws := m.spaces.Get().(*workspace)
+		used := 0
+		for _, b := range [][]float32{ws.resid, ws.norm, ws.att, ws.out, ws.q, ws.k, ws.v, ws.gate, ws.up, ws.scores, ws.routed} {
+			used += 4 * cap(b)
+		}
+		for e := range ws.routes.rows {
+			used += 4 * (len(ws.routes.rows[e]) + len(ws.routes.weights[e]))
+		}
+		if plan := int(workspaceBytes(&s, groupRows)) - 2*4*scoreLimit; used == 0 || used > plan || used < plan*4/5 {
+			t.Errorf("%s: %d bytes in use, %d planned", name, used, plan)
+		}
+	}
+}

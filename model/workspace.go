@@ -42,9 +42,25 @@ type workspace struct {
 }
 
 // workspaceBytes is the size of a workspace for so many rows without adapter,
-// and of the attention's scratch on two threads.
+// and of the attention's scratch on two threads. An MLP without a gate has one
+// hidden layer; a mixture has the rows of one expert, and what routes them, besides.
 func workspaceBytes(s *Spec, rows int) int64 {
-	perRow := 4*s.DModel + s.Heads*s.DHead + 2*s.KVHeads*s.DHead + 2*s.DMLP
+	perRow := 4*s.DModel + s.Heads*s.DHead + 2*s.KVHeads*s.DHead
+	hidden, moe := 0, false
+	for l := range s.Blocks {
+		width := s.DMLP
+		if s.Blocks[l].MoE {
+			width, moe = s.DExpert, true
+		}
+		if s.Gated {
+			width *= 2
+		}
+		hidden = max(hidden, width)
+	}
+	perRow += hidden
+	if moe {
+		perRow += s.DModel + s.Experts + 2*s.TopExperts
+	}
 	return 4*int64(rows)*int64(perRow) + 2*4*scoreLimit
 }
 
