@@ -52,7 +52,10 @@ type Request struct {
 // Edit changes what a hook reads. Fn gets x [n, Dim] to modify in place; the
 // computation goes on with the result. It is called on the goroutine of Forward,
 // one or more times a call, each time with some of the rows in order, together
-// each row once.
+// each row once. Of hooks with HookInfo.PerKey a row is [Heads, keys], keys being
+// the length of the longest sequence of the call, cached tokens counted; what an
+// edit puts where a query cannot see is dropped, and a query whose scores are all
+// −Inf reads nothing. Model.Edits makes edits of plain data.
 type Edit struct {
 	Hook string
 	Fn   func(x []float32, rows Rows)
@@ -66,7 +69,7 @@ type Rows struct{ Seq, Pos []int32 }
 // Result is what a forward returns, owned by the caller.
 type Result struct {
 	Rows   int                  // tokens of all sequences
-	Hooks  map[string][]float32 // [rows, Dim] of every hook in Reads
+	Hooks  map[string][]float32 // [rows, Dim] of every hook in Reads, [rows, Heads, keys] of those PerKey
 	Logits []float32            // [rows, Vocab], or [sequences, Vocab] of LastLogits
 	Resid  []float32            // [rows, DModel] leaving block To−1: when To is set, or when nothing else was asked for
 }
