@@ -47,10 +47,20 @@ func (f *forward) lambda() float64 { return float64(f.r.Lambda) }
 // instead is the weight that stands for the base's when nothing else is changed
 // and the dial is 1: the numbers have the bits of a model with that weight.
 func (c *changes) instead(lambda float64) *tensor.Weight {
-	if len(c.low) == 0 && len(c.full) == 1 && lambda*c.full[0].dial == 1 {
-		return c.full[0].w
+	var only *tensor.Weight
+	for _, f := range c.full {
+		switch s := lambda * f.dial; {
+		case s == 0:
+		case s != 1 || only != nil:
+			return nil
+		default:
+			only = f.w
+		}
 	}
-	return nil
+	if len(c.low) > 0 {
+		return nil
+	}
+	return only
 }
 
 // blend adds Σ λ·dial·(W'x − Wx) to y [n, out] = Wx; apply computes W'x.
