@@ -119,7 +119,9 @@ func TestTokenizerErrors(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"tokenizer.ggml.model", "llama", `found "llama", expected "gpt2"`},
+		{"tokenizer.ggml.model", "rwkv", `found "rwkv", expected gpt2, llama, t5 or bert`},
+		{"tokenizer.ggml.model", "llama", `found 0 scores`},
+		{"tokenizer.ggml.model", "bert", `"tokenizer.ggml.unknown_token_id": found -1`},
 		{"tokenizer.ggml.model", nil, `"tokenizer.ggml.model": found none`},
 		{"tokenizer.ggml.pre", "chatglm-bpe", `found "chatglm-bpe"`},
 		{"tokenizer.ggml.tokens", uint64(3), `"tokenizer.ggml.tokens": found uint64`},

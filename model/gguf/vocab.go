@@ -2,18 +2,23 @@ package gguf
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"agar/model/tokenizer"
 )
 
 // Token types of tokenizer.ggml.token_type that matter here.
 const (
+	tokenUnknown = 2
 	tokenControl = 3
 	tokenUser    = 4
 )
 
 // recipe is how a pre-tokenizer named by tokenizer.ggml.pre is made.
 type recipe struct {
+	splits       []string
 	pattern      string
 	digits       bool
 	nfc          bool
@@ -34,32 +39,54 @@ var recipes = map[string]recipe{
 	"llama-v3":         {pattern: tokenizer.PatternLlama3, ignoreMerges: true, bos: true},
 	"qwen2":            {pattern: tokenizer.PatternQwen2, nfc: true},
 	"deepseek-r1-qwen": {pattern: tokenizer.PatternQwen2, nfc: true, bos: true},
+	"deepseek-v3":      {splits: tokenizer.SplitsDeepSeek, pattern: tokenizer.PatternDeepSeek, bos: true},
+	"gpt-4o":           {pattern: tokenizer.PatternO200K, ignoreMerges: true},
+	"olmo":             {},
+	"phi-2":            {},
 }
 
 // Tokenizer rebuilds the tokenizer from the metadata: byte-level BPE
-// (tokenizer.ggml.model "gpt2") with the pre-tokenizers smollm, gpt-2,
-// llama-bpe and qwen2. Control tokens are special; user-defined ones are found
-// in the text too.
+// (tokenizer.ggml.model "gpt2") with a pre-tokenizer that recipes has,
+// SentencePiece ("llama" and "t5") and WordPiece ("bert"). Control tokens are
+// special; user-defined ones are found in the text too.
 func (f *File) Tokenizer() (*tokenizer.Tokenizer, error) {
-	p, err := f.parts()
+	model, err := f.String(vocabPrefix + "model")
 	if err != nil {
 		return nil, err
 	}
-	t, err := tokenizer.FromParts(p)
-	if err != nil {
-		return nil, fmt.Errorf("gguf: %s: %w", f.path, err)
+	var t *tokenizer.Tokenizer
+	switch model {
+	case "gpt2":
+		p, err := f.parts()
+		if err != nil {
+			return nil, err
+		}
+		t, err = tokenizer.FromParts(p)
+		return t, f.wrap(err)
+	case "llama", "t5", "bert":
+		v, err := f.Vocabulary()
+		if err != nil {
+			return nil, err
+		}
+		if model == "bert" {
+			t, err = f.wordTokenizer(v)
+		} else {
+			t, err = f.pieceTokenizer(v)
+		}
+		return t, f.wrap(err)
 	}
-	return t, nil
+	return nil, fmt.Errorf("gguf: %s: metadata \"tokenizer.ggml.model\": found %q, expected gpt2, llama, t5 or bert", f.path, model)
+}
+
+// wrap names the file in an error.
+func (f *File) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("gguf: %s: %w", f.path, err)
 }
 
 func (f *File) parts() (p tokenizer.Parts, err error) {
-	model, err := f.String("tokenizer.ggml.model")
-	if err != nil {
-		return p, err
-	}
-	if model != "gpt2" {
-		return p, fmt.Errorf("gguf: %s: metadata \"tokenizer.ggml.model\": found %q, expected \"gpt2\" (byte-level BPE)", f.path, model)
-	}
 	pre := ""
 	if f.Has("tokenizer.ggml.pre") {
 		if pre, err = f.String("tokenizer.ggml.pre"); err != nil {
@@ -68,9 +95,9 @@ func (f *File) parts() (p tokenizer.Parts, err error) {
 	}
 	r, ok := recipes[pre]
 	if !ok {
-		return p, fmt.Errorf("gguf: %s: metadata \"tokenizer.ggml.pre\": found %q, expected smollm, gpt-2, llama-bpe or qwen2", f.path, pre)
+		return p, fmt.Errorf("gguf: %s: metadata \"tokenizer.ggml.pre\": found %q, expected one of %s", f.path, pre, strings.Join(slices.Sorted(maps.Keys(recipes)), " "))
 	}
-	p.Pattern, p.Digits, p.NFC, p.IgnoreMerges = r.pattern, r.digits, r.nfc, r.ignoreMerges
+	p.Splits, p.Pattern, p.Digits, p.NFC, p.IgnoreMerges = r.splits, r.pattern, r.digits, r.nfc, r.ignoreMerges
 	if p.Tokens, err = f.Strings("tokenizer.ggml.tokens"); err != nil {
 		return p, err
 	}

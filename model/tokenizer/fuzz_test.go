@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"unicode"
@@ -58,12 +59,16 @@ func FuzzEncode(f *testing.F) {
 
 func FuzzParse(f *testing.F) {
 	for part, values := range map[string][]string{
-		"added_tokens":   {`[{"id":3,"content":"<x>","special":true,"lstrip":true,"rstrip":true},{"id":4,"content":"e","normalized":true,"single_word":true}]`},
-		"normalizer":     {`{"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Lowercase"},{"type":"Strip","strip_left":true,"strip_right":true},{"type":"Prepend","prepend":"_"}]}`, `{"type":"Replace","pattern":{"Regex":"\\s+|x*"},"content":"ab"}`, `{"type":"StripAccents"}`},
-		"pre_tokenizer":  {`{"type":"Split","pattern":{"String":""},"behavior":"MergedWithNext"}`, `{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":false},{"type":"Whitespace"},{"type":"ByteLevel","add_prefix_space":true}]}`, `{"type":"Metaspace","prepend_scheme":"first"}`},
+		"added_tokens": {`[{"id":3,"content":"<x>","special":true,"lstrip":true,"rstrip":true},{"id":4,"content":"e","normalized":true,"single_word":true}]`},
+		"normalizer": {`{"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Lowercase"},{"type":"Strip","strip_left":true,"strip_right":true},{"type":"Prepend","prepend":"_"}]}`, `{"type":"Replace","pattern":{"Regex":"\\s+|x*"},"content":"ab"}`, `{"type":"StripAccents"}`,
+			`{"type":"BertNormalizer"}`, `{"type":"Sequence","normalizers":[{"type":"Nmt"},{"type":"ByteLevel"}]}`, `{"type":"Precompiled","precompiled_charsmap":"BAAAAAAAAABhAA=="}`},
+		"pre_tokenizer": {`{"type":"Split","pattern":{"String":""},"behavior":"MergedWithNext"}`, `{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":false},{"type":"Whitespace"},{"type":"ByteLevel","add_prefix_space":true}]}`, `{"type":"Metaspace","prepend_scheme":"first"}`,
+			`{"type":"Sequence","pretokenizers":[{"type":"UnicodeScripts"},{"type":"FixedLength","length":2},{"type":"BertPreTokenizer"},{"type":"CharDelimiterSplit","delimiter":"a"}]}`, `{"type":"Split","pattern":{"Regex":"(?i:k)|[\\p{L}\\w]|\\P{N}$"},"behavior":"Contiguous"}`},
 		"post_processor": {`{"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":true},{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"b"}},{"Sequence":{"id":"A"}}],"special_tokens":{"b":{"ids":[1]}}}]}`},
-		"decoder":        {`{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"a"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":1}]}`},
-		"model":          {`{"type":"WordLevel","vocab":{"a":0,"?":1},"unk_token":"?"}`, `{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<0x20>":3},"merges":[["a","b"]],"unk_token":"a","fuse_unk":true,"byte_fallback":true,"ignore_merges":true,"end_of_word_suffix":"b"}`},
+		"version":        {`"1.0"`},
+		"decoder":        {`{"type":"Sequence","decoders":[{"type":"WordPiece"},{"type":"BPEDecoder"},{"type":"CTC"},{"type":"Metaspace"},{"type":"ByteLevel"}]}`, `{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"a"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":1}]}`},
+		"model": {`{"type":"WordLevel","vocab":{"a":0,"?":1},"unk_token":"?"}`, `{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<0x20>":3},"merges":[["a","b"]],"unk_token":"a","fuse_unk":true,"byte_fallback":true,"ignore_merges":true,"end_of_word_suffix":"b"}`,
+			`{"type":"Unigram","vocab":[["a",-1],["b",-2.5e0],["ab",-3],["<0x20>",0]],"unk_id":0,"byte_fallback":true}`, `{"type":"WordPiece","vocab":{"a":0,"##b":1,"?":2},"unk_token":"?","max_input_chars_per_word":5,"continuing_subword_prefix":"##"}`},
 	} {
 		for _, v := range values {
 			f.Add([]byte(base(part, v)), "ab <x> e\u0301 12")
@@ -71,6 +76,23 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, text string) {
 		tok, err := Parse(b)
+		if err != nil || len(text) > 1000 {
+			return
+		}
+		checkEncoding(t, tok, text, tok.Encode(text, true))
+	})
+}
+
+func FuzzParseSentencePiece(f *testing.F) {
+	for _, name := range []string{"llama", "gemma", "t5", "unigram"} {
+		b, err := os.ReadFile("testdata/" + name + ".model")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, "Hi  ab\u2581 <mask>, \n\n é\xff")
+	}
+	f.Fuzz(func(t *testing.T, b []byte, text string) {
+		tok, err := ParseSentencePiece(b)
 		if err != nil || len(text) > 1000 {
 			return
 		}

@@ -13,6 +13,7 @@ type Parts struct {
 	Merges       []string // "left right", best first
 	Control      []int32  // ids of special tokens
 	User         []int32  // ids of tokens matched in the text that are not special
+	Splits       []string // patterns that split a text first, one after the other
 	Pattern      string   // what splits a text into words; empty: GPT-2's
 	Digits       bool     // every digit is a word of its own
 	NFC          bool     // texts are brought to NFC first
@@ -27,7 +28,12 @@ const (
 	PatternLlama3 = llama3Pattern
 	PatternQwen2  = qwen2Pattern
 	PatternO200K  = o200kPattern
+
+	PatternDeepSeek = deepSeekPattern // behind SplitsDeepSeek
 )
+
+// SplitsDeepSeek go before PatternDeepSeek.
+var SplitsDeepSeek = []string{threeDigits, deepSeekCJK}
 
 // FromParts makes a tokenizer of p.
 func FromParts(p Parts) (*Tokenizer, error) {
@@ -73,9 +79,12 @@ func (p *Parts) addComponents(f *file) {
 	if p.Digits {
 		f.PreTokenizer.Pretokenizers = append(f.PreTokenizer.Pretokenizers, component{Type: "Digits", Individual: true})
 	}
+	splits := p.Splits
 	if p.Pattern != "" && p.Pattern != gpt2Pattern {
-		c := component{Type: "Split", Behavior: string(isolated)}
-		c.Pattern = &patternFile{Regex: &p.Pattern}
+		splits = append(splits[:len(splits):len(splits)], p.Pattern)
+	}
+	for i := range splits {
+		c := component{Type: "Split", Behavior: string(isolated), Pattern: &patternFile{Regex: &splits[i]}}
 		f.PreTokenizer.Pretokenizers = append(f.PreTokenizer.Pretokenizers, c)
 	}
 	regex := p.Pattern == "" || p.Pattern == gpt2Pattern

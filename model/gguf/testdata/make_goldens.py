@@ -124,6 +124,56 @@ def vocabulary(name, pre, out, bos=None):
         out.write(json.dumps({"file": name + ".gguf", "text": s, "ids": tok.encode(s).ids}, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
+def pieces(name, kind, out):
+    """A SentencePiece model, with the ids that SentencePiece makes and what llama.cpp puts around them."""
+    from sentencepiece import sentencepiece_model_pb2 as pb
+    m = pb.ModelProto()
+    m.ParseFromString(open(os.path.join(TOK, name + ".model"), "rb").read())
+    w = writer(name + "-pieces.gguf")
+    w.add_tokenizer_model(kind)
+    w.add_tokenizer_pre("default")
+    w.add_token_list([p.piece for p in m.pieces])
+    w.add_token_scores([p.score for p in m.pieces])
+    w.add_token_types([p.type for p in m.pieces])
+    n = m.normalizer_spec
+    if not n.add_dummy_prefix or kind == "t5":
+        w.add_add_space_prefix(n.add_dummy_prefix)
+    w.add_bos_token_id(m.trainer_spec.bos_id)
+    w.add_eos_token_id(m.trainer_spec.eos_id)
+    w.add_unk_token_id(m.trainer_spec.unk_id)
+    if n.remove_extra_whitespaces:
+        w.add_remove_extra_whitespaces(True)
+    if n.precompiled_charsmap:
+        w.add_precompiled_charsmap(n.precompiled_charsmap)
+    finish(w)
+    lines = open(os.path.join(TOK, name + ".model.jsonl"), encoding="utf-8").read().rstrip("\n").split("\n")
+    for line in lines[::4]:
+        c = json.loads(line)
+        ids = [m.trainer_spec.bos_id] + c["ids"] if kind == "llama" else c["ids"] + [m.trainer_spec.eos_id]
+        out.write(json.dumps({"file": name + "-pieces.gguf", "text": c["text"], "ids": ids}, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def words(name, out):
+    """A WordPiece vocabulary: tokens that begin a word are marked, the others have lost their ##."""
+    spec = json.load(open(os.path.join(TOK, name + ".json"), encoding="utf-8"))
+    vocab = spec["model"]["vocab"]
+    spec["added_tokens"] = [a for a in spec["added_tokens"] if a["special"] and not a["lstrip"]]
+    control = {a["content"] for a in spec["added_tokens"]}
+    tokens = sorted(vocab, key=vocab.get)
+    w = writer(name + ".gguf")
+    w.add_tokenizer_model("bert")
+    w.add_token_list([t if t in control else t[2:] if t.startswith("##") else "▁" + t for t in tokens])
+    w.add_token_types([3 if t in control else 1 for t in tokens])
+    w.add_unk_token_id(vocab["[UNK]"])
+    w.add_sep_token_id(vocab["[SEP]"])
+    w.add_bos_token_id(vocab["[CLS]"])
+    finish(w)
+    spec["model"]["max_input_chars_per_word"] = 100
+    tok = Tokenizer.from_str(json.dumps(spec))
+    for s in FIXED[::4]:
+        out.write(json.dumps({"file": name + ".gguf", "text": s, "ids": tok.encode(s).ids}, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
 def main():
     everything()
     split()
@@ -132,6 +182,11 @@ def main():
         vocabulary("smollm", "smollm", out)
         vocabulary("llama3", "llama-bpe", out, bos="<s>")
         vocabulary("qwen2", "qwen2", out)
+        pieces("llama", "llama", out)
+        pieces("gemma", "llama", out)
+        pieces("t5", "t5", out)
+        pieces("unigram", "t5", out)
+        words("bert", out)
 
 
 if __name__ == "__main__":
