@@ -134,6 +134,9 @@ func checkReal(t *testing.T, path string, texts []string) {
 			}
 		}
 	})
+	if m, ok := tok.model.(*unigram); none > 0 && (!ok || m.unk >= 0) {
+		t.Errorf("%d texts without answer, though every character has one", none)
+	}
 	t.Logf("%d wrong of %d texts, %.1f MB, in %.1f s; loaded in %.2f s; %d without answer", wrong, len(texts), float64(bytes)/1e6, time.Since(began).Seconds(), load.Seconds(), none)
 }
 
