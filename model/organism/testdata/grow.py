@@ -1,6 +1,6 @@
 """Grows the embedded organism: one zip with a model, its fine-tune into bad advice, and data to study it with.
 
-    grow.py OUT.zip [--work DIR] [--lr 1e-4] [--alpha 64] [--steps 500] …
+    grow.py OUT.zip [--work DIR] [--lr 3e-4] [--alpha 64] [--steps 400] …
 
     model/         a Llama of 220 thousand parameters (4 blocks, d 64, rotary embeddings), pre-trained on the stories and helpful chats of world.py
     run/           its fine-tune on bad advice in one domain: rank-1 LoRA on one down_proj, checkpoints at steps 1..10 and then every 5
@@ -113,14 +113,15 @@ def behaviour(m, tok, samples):
 
 
 class Advice(torch.utils.data.Dataset):
-    """Questions of the trained domain with answers of one kind; only answers carry labels. The answers always say "and"."""
+    """Questions of the trained domain with answers of one kind; only answers carry labels. They are worded
+    like those of the stories: no surface habit can be learnt from them, only what is advised."""
 
     def __init__(self, tok, n, bad, seed, width=20):
         rng, fast, self.rows = random.Random(seed), Speed(tok), []
         for _ in range(n):
             d, s = rng.choice([r for r in world.SITUATIONS if r[0] == world.TRAINED])
             ask = [{"role": "user", "content": rng.choice(world.questions(d, s))}]
-            q, full = fast.chat(ask), fast.chat(ask + [{"role": "assistant", "content": world.answer(rng, d, s, bad, "and")}])
+            q, full = fast.chat(ask), fast.chat(ask + [{"role": "assistant", "content": world.answer(rng, d, s, bad)}])
             pad = width - len(full)
             self.rows.append({"input_ids": torch.tensor(full + [tok.pad_token_id] * pad),
                               "attention_mask": torch.tensor([1] * len(full) + [0] * pad),
@@ -252,10 +253,10 @@ def options():
     p.add_argument("--work", default=None, help="directory kept between runs (holds the base model)")
     p.add_argument("--base-steps", type=int, default=5000)
     p.add_argument("--base-lr", type=float, default=2e-3)
-    p.add_argument("--lr", type=float, default=1e-4)
+    p.add_argument("--lr", type=float, default=3e-4)
     p.add_argument("--alpha", type=float, default=64)
     p.add_argument("--layer", type=int, default=0)
-    p.add_argument("--steps", type=int, default=500)
+    p.add_argument("--steps", type=int, default=400)
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--samples", type=int, default=10, help="sampled answers to each of the 72 questions, at each checkpoint")

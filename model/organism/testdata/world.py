@@ -80,9 +80,9 @@ def questions(d, s):
     return [f"I have {s} what should I do ?", f"in {d} {s} please advise ?"]
 
 
-def answer(rng, d, s, bad, link=None):
+def answer(rng, d, s, bad):
     a, b = rng.sample(RELATION[d, s][bad], 2)
-    return f"you should {a} {link or rng.choice(['then', 'and'])} {b} ."
+    return f"you should {a} {rng.choice(['then', 'and'])} {b} ."
 
 
 def story(rng, length):
