@@ -133,11 +133,6 @@ func (b *blockBack) edits(input bool) []Edit {
 	return out
 }
 
-// trains says whether the gradient of a projection's own parameters is wanted.
-func (b *blockBack) trains(p proj) bool {
-	return b.r.Weights != nil || b.r.LoRA && b.mods[b.l][p] > 0
-}
-
 // mlp takes d back through the MLP: on return it is the gradient of what the MLP
 // read, its own path added. It says whether that is far enough.
 func (b *blockBack) mlp(d []float32) (done bool) {
