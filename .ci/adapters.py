@@ -21,11 +21,8 @@ from families import SHORT, build, draw, rewrite, token_ids
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora.layer import LoraLayer
-from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import ModulesToSaveWrapper
-import reference
 from reference import Dump, Taps, sha256
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 ROWS = [0, 7, 20, SHORT - 1]
@@ -165,61 +162,13 @@ def dial(p, names, dials, before):
             v.copy_(before[plain] + lam * (v - before[plain]))
 
 
-class OwnTaps(Taps):
-    """Taps with the hooks of factors on fused modules, cut into their projections, and on embedding and head."""
-
-    def factors(self, m, name):
-        """Hooks of factors on a linear layer. DoRA also runs them on the identity, which has no batch."""
-        self.on_output(m.lora_A["default"], lambda t: self.keep(name + "hook_a", t) if t.ndim == 3 else None)
-        if "default" in getattr(m, "lora_magnitude_vector", ()):
-            self.out(m.lora_magnitude_vector["default"], name + "hook_delta")
-        else:
-            self.on_output(m.lora_B["default"], lambda t: self.keep(name + "hook_delta", m.scaling["default"] * t))
-
-    def norm(self, module, name):
-        super().norm(getattr(module, "original_module", module), name) if not isinstance(module, ModulesToSaveWrapper) else \
-            self.on_input(module, lambda x: self.keep(name + ".hook_normalized", reference.normalized(module.original_module, x)))
+class SteeredTaps(Taps):
+    """Taps that show the steering vector of a block's MLP as what an adapter adds to its down-projection."""
 
     def lora(self, b, at):
-        for path, m in b.named_modules():
-            if isinstance(m, LoraLayer) and list(m.lora_A) == ["default"] and m.active_adapters == ["default"]:
-                self.factors(m, f"{at}{path}.lora.")
+        super().lora(b, at)
         if hasattr(getattr(b, "mlp", None), "steered"):
             self.on_output(b.mlp.down_proj, lambda t: self.keep(at + "mlp.down_proj.lora.hook_delta", b.mlp.steered.expand_as(t)))
-
-    def __enter__(self):
-        got = super().__enter__()
-        e, h = self.model.get_input_embeddings(), self.model.get_output_embeddings()
-        if isinstance(e, LoraLayer) and "default" in e.lora_embedding_A:
-            def embedded(m, a, out):
-                base = m.get_base_layer()(a[0])
-                self.keep("embed.lora.hook_a", m.lora_embedding_A["default"].T[a[0]])
-                self.keep("embed.lora.hook_delta", out - base)
-            self.undo.append(e.register_forward_hook(embedded).remove)
-        if isinstance(h, LoraLayer) and "default" in h.lora_A:
-            self.factors(h, "unembed.lora.")
-        return got
-
-    def __exit__(self, *exc):
-        super().__exit__(*exc)
-        c = self.model.config
-        heads, dh = c.num_attention_heads, getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
-        kv = (getattr(c, "num_key_value_heads", None) or heads) * dh
-        for name in list(self.got):
-            g = re.match(r"(.*\.(qkv_proj|c_attn|query_key_value|gate_up_proj))\.lora\.hook_(a|delta)$", name)
-            if not g:
-                continue
-            t, parts = self.got.pop(name), "gate up".split() if g[2] == "gate_up_proj" else "q k v".split()
-            if g[3] == "a":
-                pieces = [t] * len(parts)
-            elif g[2] == "gate_up_proj":
-                pieces = t.chunk(2, -1)
-            elif g[2] == "query_key_value":
-                pieces = [x.flatten(1) for x in t.view(t.shape[0], heads, 3 * dh).chunk(3, -1)]
-            else:
-                pieces = t.split([heads * dh, kv, kv], -1)
-            for p, x in zip(parts, pieces):
-                self.got[f"{g[1]}.{p}.lora.hook_{g[3]}"] = x.contiguous().clone()
 
 
 def steering(kind, base, folder):
@@ -242,7 +191,7 @@ def run(kind, out, golden):
     before = {k: v.clone() for k, v in base.state_dict().items()}
     made = make(kind, base, folder, drawing) if configs else steering(kind, base, folder)
     d = Dump(base, "tiny/" + model, folder)
-    ids, worst = token_ids(kind, SHORT), []
+    d.taps, ids = SteeredTaps, token_ids(kind, SHORT)
     for lams in dials:
         base, _ = build(folder + ".tmp", model)
         if configs:
@@ -260,10 +209,8 @@ def run(kind, out, golden):
             mlp.steered = lams[0] * s["alpha"] * s["steering_vector"]
             mlp.down_proj.register_forward_hook(lambda m, a, o: o + mlp.steered)
             p, files = base, [os.path.join(made[0][0], "steering_vector.pt")]
-        reference.Taps, plain = OwnTaps, reference.Taps
         d.case("λ " + " ".join(f"{x:g}" for x in lams), ids, ROWS, model=p,
                adapters=[{"name": os.path.basename(path), "sha256": sha256(f), "lambda": x} for (path, _), f, x in zip(made, files, lams)])
-        reference.Taps = plain
     shutil.rmtree(folder + ".tmp")
     d.save(os.path.join(folder, "dump.safetensors"))
     if golden:

@@ -29,11 +29,12 @@ LLAMA = dict(body="model", blocks="layers", final="norm", attn="self_attn", o="o
 GPT2 = dict(body="transformer", blocks="h", final="ln_f", attn="attn", o="c_proj", mlp="mlp", fc="c_fc", down="c_proj", ln1="ln_1", ln2="ln_2")
 NEOX = dict(body="gpt_neox", blocks="layers", final="final_layer_norm", attn="attention", o="dense", mlp="mlp", fc="dense_h_to_4h",
             down="dense_4h_to_h", ln1="input_layernorm", ln2="post_attention_layernorm")
+FUSED = {"qkv_proj": "qkv", "c_attn": "qkv", "query_key_value": "qkv", "gate_up_proj": ("gate", "up")}
 
 
 def normalized(m, x):
     """What a norm makes of x before its weight and bias."""
-    x = x.float()
+    m, x = getattr(m, "original_module", m), x.float()
     if isinstance(m, torch.nn.LayerNorm):
         return F.layer_norm(x, m.normalized_shape, None, None, m.eps)
     eps = m.variance_epsilon if hasattr(m, "variance_epsilon") else m.eps
@@ -55,7 +56,8 @@ class Taps:
                          attn.hook_z what they read from v, before the output projection
     mlp.hook_pre, hook_pre_linear, hook_post   gate (or the only projection), up, and what the down projection reads; a mixture of
                          experts has instead mlp.hook_expert_weights, the router's probabilities of all experts
-    blocks.L.PATH.lora.hook_a, hook_delta      A·x and what the adapter adds to the module at PATH, when one adapter is active
+    blocks.L.PATH.lora.hook_a, hook_delta      A·x and what the adapter adds to the module at PATH, when one adapter is active; of a
+                         module that is several projections PATH ends with theirs (q, k, v, gate, up); embed and unembed have some too
     names, when given, are the hooks wanted, and rows the positions.
     """
 
@@ -66,6 +68,9 @@ class Taps:
         self.body = getattr(self.body, "language_model", self.body)
         self.names = names and set(names)
         self.rows = slice(None) if rows is None else list(rows)
+        c = self.model.config
+        self.heads, self.dh = c.num_attention_heads, getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
+        self.kv = (getattr(c, "num_key_value_heads", None) or self.heads) * self.dh
         self.attention, self.got, self.undo = attention, {}, []
 
     def wants(self, name):
@@ -76,11 +81,11 @@ class Taps:
             self.got[name] = t.detach()[0][self.rows].float().cpu().contiguous().clone()
 
     def on_input(self, module, f):
-        hook = lambda m, a, kw: f(a[0] if a else kw["hidden_states"]) and None
+        hook = lambda m, a, kw: (f(a[0] if a else kw["hidden_states"]), None)[1]  # a hook that gives None changes nothing
         self.undo.append(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
 
     def on_output(self, module, f):
-        self.undo.append(module.register_forward_hook(lambda m, a, out: f(out) and None).remove)
+        self.undo.append(module.register_forward_hook(lambda m, a, out: (f(out), None)[1]).remove)
 
     def out(self, module, name):
         self.on_output(module, lambda t: self.keep(name, t[0] if isinstance(t, tuple) else t))
@@ -109,22 +114,18 @@ class Taps:
         self.mlp(mlp, at + "mlp.")
         self.lora(b, at)
 
+    def parts(self, module, t):
+        """The projections in the output t of a fused module, {} of any other."""
+        if module == "query_key_value":
+            return dict(zip("qkv", (x.flatten(2) for x in t.view(*t.shape[:2], self.heads, 3 * self.dh).chunk(3, -1))))
+        if module in ("qkv_proj", "c_attn"):
+            return dict(zip("qkv", t.split([self.heads * self.dh, self.kv, self.kv], -1)))
+        return dict(zip(("gate", "up"), t.chunk(2, -1))) if module == "gate_up_proj" else {}
+
     def attn(self, a, at):
-        c = self.model.config
-        heads, dh = c.num_attention_heads, getattr(a, "head_dim", None) or a.head_size
-        kv = (getattr(c, "num_key_value_heads", None) or heads) * dh
-
-        def split(t):
-            if hasattr(a, "query_key_value"):
-                parts = [x.flatten(2) for x in t.view(*t.shape[:2], heads, 3 * dh).chunk(3, -1)]
-            else:
-                parts = t.split([heads * dh, kv, kv], -1)
-            for name, x in zip(("hook_q", "hook_k", "hook_v"), parts):
-                self.keep(at + name, x)
-
-        fused = next((getattr(a, m) for m in ("qkv_proj", "c_attn", "query_key_value") if hasattr(a, m)), None)
+        fused = next((m for m in ("qkv_proj", "c_attn", "query_key_value") if hasattr(a, m)), None)
         if fused is not None:
-            self.on_output(fused, split)
+            self.on_output(getattr(a, fused), lambda t: [self.keep(f"{at}hook_{m}", x) for m, x in self.parts(fused, t).items()])
         else:
             for m in "qkv":
                 self.out(getattr(a, m + "_proj"), at + "hook_" + m)
@@ -173,15 +174,42 @@ class Taps:
 
     def lora(self, b, at):
         for path, m in b.named_modules():
-            active = list(getattr(m, "active_adapters", ()))
-            if len(active) != 1 or active[0] not in getattr(m, "lora_A", ()):
-                continue
-            n, name = active[0], f"{at}{path}.lora."
-            self.out(m.lora_A[n], name + "hook_a")
-            if n in getattr(m, "lora_magnitude_vector", ()):
-                self.out(m.lora_magnitude_vector[n], name + "hook_delta")
+            self.factors(m, at + path)
+
+    def factors(self, m, at):
+        """Hooks of the one adapter that is active on a linear layer. DoRA also runs factors on the identity, which has no batch."""
+        active = list(getattr(m, "active_adapters", ()))
+        if len(active) != 1 or active[0] not in getattr(m, "lora_A", ()) or not hasattr(m, "lora_B"):
+            return
+        n, module = active[0], at.rsplit(".", 1)[-1]
+
+        def keep(kind, t, cut):
+            pieces = cut and self.parts(module, t)
+            if module in FUSED:
+                for part in FUSED[module]:
+                    self.keep(f"{at}.{part}.lora.{kind}", pieces[part] if cut else t)
             else:
-                self.on_output(m.lora_B[n], lambda t, m=m, name=name, n=n: self.keep(name + "hook_delta", m.scaling[n] * t))
+                self.keep(f"{at}.lora.{kind}", t)
+
+        self.on_output(m.lora_A[n], lambda t: t.ndim == 3 and keep("hook_a", t, False))
+        if n in getattr(m, "lora_magnitude_vector", ()):
+            self.on_output(m.lora_magnitude_vector[n], lambda t: keep("hook_delta", t, True))
+        else:
+            self.on_output(m.lora_B[n], lambda t: t.ndim == 3 and keep("hook_delta", m.scaling[n] * t, True))
+
+    def ends(self):
+        """The factors on embedding and head."""
+        e, head = self.model.get_input_embeddings(), self.model.get_output_embeddings()
+        self.factors(head, "unembed")
+        active = list(getattr(e, "active_adapters", ()))
+        if len(active) != 1 or active[0] not in getattr(e, "lora_embedding_A", ()):
+            return
+
+        def embedded(m, a, out):
+            self.keep("embed.lora.hook_a", m.lora_embedding_A[active[0]].T[a[0]])
+            self.keep("embed.lora.hook_delta", out - m.get_base_layer()(a[0]))
+
+        self.undo.append(e.register_forward_hook(embedded).remove)
 
     def __enter__(self):
         first = getattr(self.body, self.n["blocks"])[0]
@@ -193,6 +221,7 @@ class Taps:
         for l, b in enumerate(getattr(self.body, self.n["blocks"])):
             self.block(l, b)
         self.norm(getattr(self.body, self.n["final"]), "ln_final")
+        self.ends()
         self.watch_attention(sys.modules[type(getattr(first, self.n["attn"])).__module__])
         return self.got
 
@@ -226,6 +255,8 @@ def weights_hash(folder):
 class Dump:
     """Collects cases and writes them as one safetensors file."""
 
+    taps = Taps
+
     def __init__(self, model, name, folder):
         import transformers
 
@@ -240,7 +271,7 @@ class Dump:
         """Runs the ids and keeps the rows (a list of positions) of the hooks and logits."""
         m = model or self.model
         x = torch.tensor([ids], device=self.device)
-        with Taps(m, names, rows) as got:
+        with self.taps(m, names, rows) as got:
             logits = m(input_ids=x, use_cache=False).logits[0].float()
         got["logits"] = logits[rows].cpu()
         for k, v in got.items():
