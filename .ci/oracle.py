@@ -82,7 +82,8 @@ class Oracle:
     def noise(self, x, hooks, rows, got):
         other = self.load("sdpa")
         with Taps(other, hooks, rows) as again:
-            again["logits"] = other(x).logits[0][rows]
+            logits = other(x).logits[0][rows]
+        again["logits"] = logits
         return max(worst(again[k], got[k]) for k in got)
 
     def greedy(self, m, x, n=100):
