@@ -68,11 +68,11 @@ class Oracle:
         if adapter:
             m, more = adapted(self.base, adapter, lam)
             more["kl"] = divergences(m(x).logits[0], base)
-        if greedy:
-            more["greedy"], more["margins"] = self.greedy(m, x)
         rows = list(range(*(rows or [0, len(ids)])))
         got = self.dump.case(name, ids, rows, hooks, m, **more)
         c = self.dump.cases[-1]
+        if greedy:
+            c["greedy"], c["margins"] = self.greedy(m, x)
         if noise:
             c["noise"] = self.noise(x, hooks, rows, got)
         if adapter:
