@@ -107,9 +107,11 @@ func TestPullThroughTrouble(t *testing.T) {
 			h := hubtest.New(t, tinyModel(), "model.safetensors")
 			spoil(h)
 			pull(t, h, options(t, h))
-			if h.Drop != 0 || h.Busy != 0 {
-				t.Errorf("%d drops and %d busy answers were never met", h.Drop, h.Busy)
-			}
+			h.Change(func() {
+				if h.Drop != 0 || h.Busy != 0 {
+					t.Errorf("%d drops and %d busy answers were never met", h.Drop, h.Busy)
+				}
+			})
 		})
 	}
 }
@@ -140,7 +142,7 @@ func TestPullRefusesLies(t *testing.T) {
 					t.Errorf("%s got its name", b)
 				}
 			}
-			h.Lie = ""
+			h.Change(func() { h.Lie = "" })
 			pull(t, h, o)
 		})
 	}
@@ -212,7 +214,7 @@ func TestPullErrors(t *testing.T) {
 		}
 		t.Log(err)
 	}
-	h.Secret = "hf_secret"
+	h.Change(func() { h.Secret = "hf_secret" })
 	if _, err := Pull(context.Background(), Ref{"org/tiny", "main"}, options(t, h)); !errors.Is(err, ErrDenied) {
 		t.Errorf("without a token: %v", err)
 	}

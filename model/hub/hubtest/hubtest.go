@@ -20,8 +20,8 @@ import (
 // Commit is what main is at.
 const Commit = "0123456789abcdef0123456789abcdef01234567"
 
-// Hub serves one repository, org/tiny. Its exported fields must not change while
-// a request runs.
+// Hub serves one repository, org/tiny. Once a request was made, its fields change
+// through Change only.
 type Hub struct {
 	*httptest.Server
 	Files    map[string][]byte
@@ -51,6 +51,13 @@ func New(t testing.TB, files map[string][]byte, large ...string) *Hub {
 	h.contents = httptest.NewServer(http.HandlerFunc(h.serveLarge))
 	t.Cleanup(func() { h.Close(); h.contents.Close() })
 	return h
+}
+
+// Change changes the hub between requests.
+func (h *Hub) Change(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f()
 }
 
 // Count is how many requests for contents there were.
