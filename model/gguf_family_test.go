@@ -22,6 +22,9 @@ func TestGGUFFamilies(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
 		dir := filepath.Join(root, "gguf", e.Name())
 		t.Run(e.Name(), func(t *testing.T) {
 			m := open(t, filepath.Join(dir, "model.gguf"))
