@@ -57,12 +57,13 @@ func (f *File) wordTokenizer(v *Vocabulary) (*tokenizer.Tokenizer, error) {
 	if cls < 0 {
 		cls = v.BOS // what newer converters write
 	}
-	for key, to := range map[string]struct {
+	for _, to := range []struct {
+		key string
 		id  int64
 		put *[]int32
-	}{"unknown": {v.Unknown, nil}, "cls": {cls, &w.Prefix}, "seperator": {v.Separator, &w.Suffix}} {
+	}{{"unknown", v.Unknown, nil}, {"cls", cls, &w.Prefix}, {"seperator", v.Separator, &w.Suffix}} {
 		if to.id < 0 || to.id >= int64(len(v.Tokens)) {
-			return nil, fmt.Errorf("metadata \"tokenizer.ggml.%s_token_id\": found %d, expected less than the %d tokens", key, to.id, len(v.Tokens))
+			return nil, fmt.Errorf("metadata \"tokenizer.ggml.%s_token_id\": found %d, expected less than the %d tokens", to.key, to.id, len(v.Tokens))
 		}
 		if to.put != nil {
 			*to.put = []int32{int32(to.id)}
