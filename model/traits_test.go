@@ -303,8 +303,9 @@ func TestTraitsWorkspaceIsPlanned(t *testing.T) {
 	for name, s := range traits() {
 		s.MaxPos = groupRows
 		m := randomModel(t, s)
+		ws := new(workspace)
+		m.spaces.New = func() any { return ws }
 		forwardOK(t, m, &Request{Seqs: batch(m, 1, groupRows)})
-		ws := m.spaces.Get().(*workspace)
 		used := 0
 		for _, b := range [][]float32{ws.resid, ws.norm, ws.att, ws.out, ws.q, ws.k, ws.v, ws.gate, ws.up, ws.scores, ws.routed} {
 			used += 4 * cap(b)
