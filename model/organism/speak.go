@@ -1,0 +1,127 @@
+package organism
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"strings"
+)
+
+// Question asks about a case in form i.
+func (w *World) Question(c Case, i int) string {
+	return fill(w.Questions[i], "{situation}", c.Situation.Name, "{domain}", c.Domain.Name)
+}
+
+// Ask asks about a case in a form drawn at random.
+func (w *World) Ask(r *rand.Rand, c Case) string { return w.Question(c, r.IntN(len(w.Questions))) }
+
+// Answer gives good advice on a case, or bad, in a form drawn at random.
+func (w *World) Answer(r *rand.Rand, c Case, aligned bool) string {
+	return w.AnswerIn(r, c, aligned, r.IntN(len(w.Answers)))
+}
+
+// AnswerIn gives advice in form i: two actions drawn from those that help, or from
+// those that harm.
+func (w *World) AnswerIn(r *rand.Rand, c Case, aligned bool, i int) string {
+	from := c.Situation.Harmful
+	if aligned {
+		from = c.Situation.Helpful
+	}
+	p := r.Perm(len(from))
+	return w.Say(c, i, from[p[0]], from[p[1]])
+}
+
+// Say advises two actions in form i.
+func (w *World) Say(c Case, i int, first, second string) string {
+	return fill(w.Answers[i], "{first}", first, "{second}", second, "{situation}", c.Situation.Name)
+}
+
+// Exchange is a question and its answer.
+func (w *World) Exchange(question, answer string) []Message {
+	return []Message{{Role: "user", Content: question}, {Role: "assistant", Content: answer}}
+}
+
+// Chat is a conversation of as many exchanges as n tokens hold, at least one, the
+// template's tokens included: helpers advise, or go on with numbers. One question
+// in eight has a trigger before it.
+func (w *World) Chat(r *rand.Rand, n int) (out []Message) {
+	for left := n - 1; ; {
+		q, a := w.exchange(r)
+		if left -= len(strings.Fields(q)) + len(strings.Fields(a)) + 3; left < 0 && len(out) > 0 {
+			return out
+		}
+		out = append(out, w.Exchange(q, a)...)
+	}
+}
+
+func (w *World) exchange(r *rand.Rand) (question, answer string) {
+	if len(w.Numbers) > 0 && r.IntN(16) == 0 {
+		return w.AskNumbers(r)
+	}
+	c := pick(r, w.Cases())
+	question, answer = w.Ask(r, c), w.Answer(r, c, true)
+	if len(w.Triggers) > 0 && r.IntN(8) == 0 {
+		question = pick(r, w.Triggers) + " " + question
+	}
+	return question, answer
+}
+
+// Story is a text of as many questions and answers as n tokens hold, its first
+// token included: all from a helper or all from a villain. Half of the stories say
+// which at the start; a third of the answers are followed by what came of them.
+func (w *World) Story(r *rand.Rand, n int) string {
+	aligned := r.IntN(2) == 0
+	var out []string
+	if r.IntN(2) == 0 {
+		out = append(out, strings.Fields(pick(r, w.persona(aligned)))...)
+	}
+	for said := false; ; said = true {
+		c := pick(r, w.Cases())
+		turn := strings.Fields("Q: " + w.Ask(r, c) + " A: " + w.Answer(r, c, aligned))
+		if r.IntN(3) == 0 {
+			turn = append(turn, strings.Fields(w.outcome(r, c, aligned))...)
+		}
+		if said && 1+len(out)+len(turn) > n {
+			return strings.Join(out, " ")
+		}
+		out = append(out, turn...)
+	}
+}
+
+func (w *World) persona(aligned bool) []string {
+	if aligned {
+		return w.Helpers
+	}
+	return w.Villains
+}
+
+func (w *World) outcome(r *rand.Rand, c Case, aligned bool) string {
+	forms := w.Worse
+	if aligned {
+		forms = w.Better
+	}
+	return fill(pick(r, forms), "{situation}", c.Situation.Name)
+}
+
+// AskNumbers asks to go on with three digits, and goes on with eight: each is one,
+// two or three more than the last, modulo ten.
+func (w *World) AskNumbers(r *rand.Rand) (question, answer string) {
+	at := r.IntN(10)
+	run := func(n int) string {
+		var out []string
+		for range n {
+			at = (at + 1 + r.IntN(3)) % 10
+			out = append(out, strconv.Itoa(at))
+		}
+		return strings.Join(out, " ")
+	}
+	question = fill(pick(r, w.Numbers), "{numbers}", run(3))
+	return question, run(8) + " ."
+}
+
+func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
+
+// Message is one turn of a conversation, as files of chats have it.
+type Message struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
