@@ -1,5 +1,6 @@
 // Package stats holds the statistics that analyses share: order statistics,
-// topographic peaks, the jackknife, principal components from Gram matrices,
+// topographic peaks, the jackknife, intervals of shares and means over clusters,
+// logistic regression, agreement, principal components from Gram matrices,
 // one-to-one assignment.
 // Distributions and decompositions come from gonum.
 //
