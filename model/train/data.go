@@ -3,7 +3,9 @@ package train
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
+	"agar/model"
 	"agar/model/chat"
 )
 
@@ -63,6 +65,25 @@ func prepare(data []Example, maxLength int) ([]Example, error) {
 		return nil, fmt.Errorf("train: found %d examples without a token to learn, expected at least one", len(data))
 	}
 	return out, nil
+}
+
+// upToTargets leaves out the tokens behind the last target, which no loss depends on.
+func upToTargets(data []Example) []Example {
+	out := make([]Example, len(data))
+	for i, e := range data {
+		n := 1
+		if k := len(e.Targets); k > 0 {
+			n = e.Targets[k-1] + 1
+		}
+		out[i] = Example{IDs: e.IDs[:n], Targets: e.Targets}
+	}
+	return out
+}
+
+// lengthMatters tells whether the numbers of a token depend on tokens behind it:
+// the angles of some rotary embeddings depend on the length of the sequence.
+func lengthMatters(s *model.Spec) bool {
+	return slices.ContainsFunc(s.Ropes, func(r model.Rope) bool { return r.Scaling.Type == "dynamic" || r.Scaling.Type == "longrope" })
 }
 
 // order is the order in which an epoch goes through n examples.

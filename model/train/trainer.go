@@ -59,6 +59,7 @@ type trainer struct {
 	c, kl  Config
 	o      Options
 	data   []Example
+	read   []Example // data as far as it is read: nothing behind the last target
 	klData []Example
 	s      subject
 	pre    prefix
@@ -109,6 +110,10 @@ func newTrainer(m *model.Model, data []Example, c Config, o Options) (*trainer, 
 	var err error
 	if t.data, err = prepare(data, c.MaxLength); err != nil {
 		return nil, err
+	}
+	t.read = t.data
+	if !lengthMatters(&m.Spec) {
+		t.read = upToTargets(t.data)
 	}
 	if err := t.regulariser(); err != nil {
 		return nil, err
@@ -206,11 +211,11 @@ func (t *trainer) weight(batch []int, batches, all int) float32 {
 // batch adds the gradients of a batch, each target counting weight, and returns
 // its part of the loss.
 func (t *trainer) batch(ctx context.Context, ids []int, weight float32) (float64, error) {
-	resid, err := t.pre.resid(ctx, t.data, ids)
+	resid, err := t.pre.resid(ctx, t.read, ids)
 	if err != nil {
 		return 0, err
 	}
-	r := model.BackwardRequest{Request: model.Request{Seqs: seqsOf(t.data, ids), Resid: resid}}
+	r := model.BackwardRequest{Request: model.Request{Seqs: seqsOf(t.read, ids), Resid: resid}}
 	if resid != nil {
 		r.From = t.pre.first
 	}
@@ -221,7 +226,7 @@ func (t *trainer) batch(ctx context.Context, ids []int, weight float32) (float64
 		for _, at := range e.Targets {
 			r.Targets, next = append(r.Targets, row+at), append(next, e.IDs[at+1])
 		}
-		row += len(e.IDs)
+		row += len(t.read[i].IDs)
 	}
 	if len(next) == 0 {
 		return 0, nil
