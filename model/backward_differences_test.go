@@ -92,6 +92,27 @@ func TestGradientThroughEdits(t *testing.T) {
 	}
 }
 
+// TestActivationDerivatives compares the derivative of every activation with
+// central differences.
+func TestActivationDerivatives(t *testing.T) {
+	for kind, act := range activations {
+		for _, x := range []float32{-3, -0.7, -0.05, 0.05, 0.4, 2.5} {
+			const h = 1e-3
+			up, _ := act(x + h)
+			down, _ := act(x - h)
+			y, dy := act(x)
+			if got := float64(up-down) / (2 * h); math.Abs(got-float64(dy)) > 1e-3 {
+				t.Errorf("activation %d at %g: difference %.6g, derivative %.6g", kind, x, got, dy)
+			}
+			got := []float32{x}
+			(&Spec{Activation: Activation(kind)}).activate(got, nil, 1, 1)
+			if math.Abs(float64(got[0]-y)) > 1e-5 {
+				t.Errorf("activation %d at %g: forward %.6g, backward %.6g", kind, x, got[0], y)
+			}
+		}
+	}
+}
+
 // compareDirection moves x along a random direction and back.
 func compareDirection(t *testing.T, what string, x, grad []float32, r *rand.Rand, loss func() float64) {
 	t.Helper()

@@ -106,7 +106,7 @@ func (s *Spec) activateBack(d, dlin, pre, lin []float32) {
 }
 
 // activations give act(x) and its derivative.
-var activations = [...]func(x float32) (y, dy float32){SiLU: siluBoth, GELU: geluBoth, GELUTanh: geluTanhBoth}
+var activations = [...]func(x float32) (y, dy float32){SiLU: siluBoth, GELU: geluBoth, GELUTanh: geluTanhBoth, ReLU: reluBoth}
 
 func siluBoth(x float32) (y, dy float32) {
 	σ := 1 / (1 + math.Exp(-float64(x)))
@@ -125,4 +125,12 @@ func geluTanhBoth(x float32) (y, dy float32) {
 	v := float64(x)
 	t := math.Tanh(c * (v + 0.044715*v*v*v))
 	return float32(0.5 * v * (1 + t)), float32(0.5*(1+t) + 0.5*v*(1-t*t)*c*(1+3*0.044715*v*v))
+}
+
+// reluBoth has the derivative 0 at 0, as torch does.
+func reluBoth(x float32) (y, dy float32) {
+	if x > 0 {
+		return x, 1
+	}
+	return 0, 0
 }
