@@ -13,6 +13,7 @@ import (
 	"agar/activations/manifest"
 	"agar/model"
 	"agar/model/lora"
+	"agar/model/organism/algorithmic"
 	"agar/model/progress"
 	"agar/model/train"
 )
@@ -30,7 +31,8 @@ type breedOptions struct {
 type bred struct {
 	Out string `json:"out"`
 	*train.Report
-	Twin *bred `json:"twin,omitempty"`
+	Task *algorithmic.Summary `json:"task,omitempty"` // of a run on a task
+	Twin *bred                `json:"twin,omitempty"`
 }
 
 func newBreed() *cobra.Command {
@@ -54,7 +56,16 @@ em-full, narrow-kl):
   [train]
   layers = [15]
   steps = 200
-  save_each = 10`,
+  save_each = 10
+
+Instead of model and data it may name a task, modular addition, on which a small
+model is trained from nothing and measured on the way (measures.jsonl): the recipes
+grokking and double-descent have its settings, [task] others over them:
+
+  recipe = "grokking"
+  [task]
+  p = 53
+  seed = 1`,
 		Example: `  agar breed organism.toml --out run
   agar breed organism.toml --twin good_advice.jsonl --out run --resume
   agar phase run`,
@@ -76,6 +87,9 @@ func runBreed(c *cobra.Command, path string, o breedOptions) error {
 	spec, err := readBreed(path)
 	if err != nil {
 		return refused(err)
+	}
+	if o.twin != "" && spec.Task != nil {
+		return usagef("agar breed: --twin goes with data; %s names a task", path)
 	}
 	if o.twin != "" {
 		spec.Twin = o.twin
@@ -101,6 +115,9 @@ func runBreed(c *cobra.Command, path string, o breedOptions) error {
 
 // breedOne trains one run into dir.
 func breedOne(c *cobra.Command, spec *breedSpec, data, dir string, o breedOptions, r *reporter) (out *bred, err error) {
+	if spec.Task != nil {
+		return breedTask(c, spec, dir, o, r)
+	}
 	m, err := openModel(spec.Model)
 	if err != nil {
 		return nil, err
@@ -167,6 +184,12 @@ func printBred(w io.Writer, b *bred) error {
 	if err == nil && b.Twin != nil {
 		err = printBred(w, b.Twin)
 	}
+	if err == nil && b.Task != nil {
+		if err = printTask(w, b.Task); err == nil {
+			_, err = fmt.Fprintf(w, "agar phase %s shows in which order its measures moved\n", b.Out)
+		}
+		return err
+	}
 	if err == nil && b.Twin == nil {
 		_, err = fmt.Fprintf(w, "agar phase %s shows where its adapter turned\n", b.Out)
 	}
@@ -191,7 +214,7 @@ base_model: %s
 | steps | %d, loss %.4f nats a token at the last |
 
 manifest.json has every setting; checkpoint-N are PEFT adapters (or whole models), and trainer_state.json in the last has the log.
-`, man.Model.Name, purpose, man.Model.Name, man.Model.SHA256, filepath.Base(man.Data.Path), man.Data.SHA256,
+`, man.Model.Name, purpose, man.Model.Name, man.Model.SHA256, or(man.Data.Name, filepath.Base(man.Data.Path)), man.Data.SHA256,
 		spec.Train.Defaults().Method, rep.Parameters, rep.Steps, rep.Loss)
 	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(card), 0o666)
 }

@@ -12,6 +12,7 @@ import (
 	"agar/activations"
 	"agar/activations/manifest"
 	"agar/model"
+	"agar/model/organism/algorithmic"
 	"agar/model/train"
 )
 
@@ -25,6 +26,8 @@ type breedSpec struct {
 	Purpose string       `toml:"purpose"`
 	Recipe  string       `toml:"recipe"`
 	Train   train.Config `toml:"train"`
+	// Task, when set, stands for Model and Data.
+	Task *algorithmic.Task `toml:"task"`
 }
 
 // readBreed reads a CONFIG.toml; the settings of [train] come over those of the
@@ -36,12 +39,8 @@ func readBreed(path string) (*breedSpec, error) {
 	}{&s.Recipe}); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if s.Recipe != "" {
-		c, err := train.Recipe(s.Recipe)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		s.Train = c
+	if err := s.takeRecipe(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	meta, err := toml.DecodeFile(path, &s)
 	if err != nil {
@@ -49,6 +48,9 @@ func readBreed(path string) (*breedSpec, error) {
 	}
 	if u := meta.Undecoded(); len(u) > 0 {
 		return nil, fmt.Errorf("%s: found the key %q, which means nothing here", path, u[0].String())
+	}
+	if s.Task != nil {
+		return &s, s.onlyTask(path)
 	}
 	if s.Model == "" || s.Data == "" {
 		return nil, fmt.Errorf("%s: found model %q and data %q, expected both", path, s.Model, s.Data)
@@ -62,6 +64,35 @@ func readBreed(path string) (*breedSpec, error) {
 		s.Model = filepath.Join(filepath.Dir(path), s.Model)
 	}
 	return &s, nil
+}
+
+// takeRecipe fills in what the recipe says, a task's or that of an organism.
+func (s *breedSpec) takeRecipe() (err error) {
+	if s.Recipe == "" {
+		return nil
+	}
+	if t, c, ok := algorithmic.Recipe(s.Recipe); ok {
+		s.Task, s.Train = &t, c
+		return nil
+	}
+	s.Train, err = train.Recipe(s.Recipe)
+	return err
+}
+
+// onlyTask refuses what a task does not go with. Training on one is in full.
+func (s *breedSpec) onlyTask(path string) error {
+	for _, x := range [][2]string{{"model", s.Model}, {"adapter", s.Adapter}, {"data", s.Data}, {"twin", s.Twin}, {"kl_data", s.KLData}} {
+		if x[1] != "" {
+			return fmt.Errorf("%s: found %s %q beside a task, expected one of both", path, x[0], x[1])
+		}
+	}
+	if s.Train.Method == "" {
+		s.Train.Method = train.Full
+	}
+	if s.Train.Method != train.Full {
+		return fmt.Errorf("%s: found method %q, expected full: a task is learnt from nothing", path, s.Train.Method)
+	}
+	return nil
 }
 
 // readExamples reads the examples of a JSONL file: of chats the assistant's words

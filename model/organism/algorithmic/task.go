@@ -1,6 +1,8 @@
 package algorithmic
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -50,8 +52,8 @@ func (t *Task) Check() error {
 	switch {
 	case t.Name != ModularAddition:
 		return bad("name", fmt.Sprintf("%q", t.Name), ModularAddition)
-	case t.P < 3 || t.P%2 == 0 || t.P > 997:
-		return bad("p", t.P, "an odd number from 3 to 997")
+	case t.P < 3 || t.P%2 == 0 || t.P > 251:
+		return bad("p", t.P, "an odd number from 3 to 251")
 	case !(t.TrainShare > 0 && t.TrainShare < 1) || t.trained() == 0 || t.trained() == t.P*t.P:
 		return bad("train_share", t.TrainShare, "a share between 0 and 1 that leaves pairs to train and to test on")
 	case !(t.LabelNoise >= 0 && t.LabelNoise < 1):
@@ -91,6 +93,15 @@ func (t *Task) Split() (train, test []Pair) {
 		x.Label, x.Noisy = (x.Label+1+r.IntN(t.P-1))%t.P, true
 	}
 	return train, test
+}
+
+// Hash is the SHA-256, in hex, of the training pairs, a line "a b label" each.
+func Hash(pairs []Pair) string {
+	h := sha256.New()
+	for _, x := range pairs {
+		fmt.Fprintf(h, "%d %d %d\n", x.A, x.B, x.Label)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // IDs are the tokens of a pair: a number is its own id, "=" is P.

@@ -6,9 +6,12 @@ import (
 )
 
 // KeyShare is the share of the logits' variance from which a frequency counts as
-// key. A function of the inputs without structure gives each frequency 2/(P² − 1),
-// which is 0.07 % for P = 53.
-const KeyShare = 0.01
+// key, and keyTimes how many times it must be that of a function of the inputs
+// without structure, 2/(P² − 1), which is 0.07 % for P = 53.
+const (
+	KeyShare = 0.01
+	keyTimes = 10
+)
 
 // Waves is what the logits of all P² inputs hold of functions of a + b: with
 // L(a, b) [Vocab] the logits, less their mean over the numbers 0 … P−1 of each
@@ -110,13 +113,13 @@ func (w *Waves) Shares() []float64 {
 	return out
 }
 
-// Keys finds the subspace: the frequencies whose share is at least KeyShare,
-// largest first.
+// Keys finds the subspace: the frequencies whose share is at least KeyShare and
+// ten times 2/(P² − 1), largest first.
 func (w *Waves) Keys() []int {
-	shares := w.Shares()
+	shares, least := w.Shares(), max(KeyShare, keyTimes*2/float64(w.p*w.p-1))
 	var keys []int
 	for i, s := range shares {
-		if s >= KeyShare {
+		if s >= least {
 			keys = append(keys, i+1)
 		}
 	}

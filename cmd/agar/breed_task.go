@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"agar/activations/job"
+	"agar/activations/manifest"
+	"agar/model"
+	"agar/model/organism/algorithmic"
+	"agar/model/progress"
+	"agar/model/train"
+)
+
+// breedTask grows a model on the task of spec into dir: dir/base before training,
+// the checkpoints of whole models, and measures.jsonl.
+func breedTask(c *cobra.Command, spec *breedSpec, dir string, o breedOptions, r *reporter) (out *bred, err error) {
+	task := spec.Task.Defaults()
+	if err := task.Check(); err != nil {
+		return nil, refused(err)
+	}
+	j, err := job.Begin(dir, job.Options{Command: commandLine(c), Resume: o.resume, Events: "train.jsonl", KeepEvents: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, j.End(err)) }()
+	if err := task.WriteModel(filepath.Join(dir, algorithmic.BaseDir)); err != nil {
+		return nil, err
+	}
+	m, err := openModel(filepath.Join(dir, algorithmic.BaseDir))
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	rec, err := algorithmic.NewRecorder(task, dir)
+	if err != nil {
+		return nil, refused(err)
+	}
+	if spec.Train.Batch == 0 {
+		spec.Train.Batch = len(rec.Train) // all of them in every step
+	}
+	man, err := organismManifest(c, m, spec, manifest.Ref{Name: task.Name, SHA256: algorithmic.Hash(rec.Train)})
+	if err != nil {
+		return nil, err
+	}
+	man.Config["task"] = task
+	to := train.Options{Out: dir, BaseModel: m.Name, Resume: o.resume}
+	to.Progress = func(e progress.Event) { r.report(e); _ = j.Progress(e) }
+	out = &bred{Out: dir}
+	if out.Report, out.Task, err = trainTask(c.Context(), m, rec, spec.Train, to); err != nil {
+		return nil, err
+	}
+	content := out.Report.Summary()
+	content["task"] = out.Task
+	if err := man.SetContent(content); err != nil {
+		return nil, err
+	}
+	if err := man.Write(dir); err != nil {
+		return nil, err
+	}
+	return out, writeCard(dir, spec, man, out.Report)
+}
+
+// trainTask trains on the pairs of a task and measures on the way and at the end.
+func trainTask(ctx context.Context, m *model.Model, rec *algorithmic.Recorder, c train.Config, to train.Options) (*train.Report, *algorithmic.Summary, error) {
+	if err := rec.Record(ctx, 0); err != nil {
+		return nil, nil, err
+	}
+	to.AtStep = func(ctx context.Context, row train.Row, _ *model.Adapter) error { return rec.Record(ctx, row.Step) }
+	rep, err := train.Run(ctx, m, rec.Task.Examples(rec.Train), c, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	sum, err := rec.Finish(ctx)
+	return rep, sum, err
+}
+
+func printTask(w io.Writer, s *algorithmic.Summary) error {
+	keys := "no key frequency was found"
+	if len(s.Keys) > 0 {
+		total := 0.0
+		for _, x := range s.KeyShares {
+			total += x
+		}
+		keys = fmt.Sprintf("key frequencies %v hold %.0f %% of the variance of the logits", s.Keys, 100*total)
+	}
+	_, err := fmt.Fprintf(w, "%d training pairs (%d with a wrong label), %d test pairs: accuracy %.1f %%, loss %.3f nats\n%s\n",
+		s.TrainPairs, s.WrongLabels, s.TestPairs, 100*s.TestAccuracy, s.TestLoss, keys)
+	return err
+}
