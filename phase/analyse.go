@@ -69,6 +69,9 @@ func Analyse(ctx context.Context, s *lora.Series, o Options) (rep *Report, err e
 			b.rep.Checkpoints[i].SHA256 = h
 		}
 	}
+	if err := b.compression(ctx, r); err != nil {
+		return nil, err
+	}
 	return b.build(paths), nil
 }
 
@@ -138,7 +141,7 @@ func (b *builder) checkpoints(s *lora.Series) {
 		row, _ := state.At(step)
 		b.rep.Checkpoints = append(b.rep.Checkpoints, CheckpointRow{
 			Step: step, Loss: number(row.Loss), GradNorm: number(row.GradNorm), LearningRate: number(row.LearningRate),
-			Modules: []ModuleRow{}, PCA: []Number{Missing(), Missing()},
+			Modules: []ModuleRow{}, PCA: []Number{Missing(), Missing()}, Comp: Missing(), CompRaw: Missing(),
 		})
 	}
 	for _, r := range state.Rows {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -25,8 +26,9 @@ var ErrFormat = errors.New("not a table of this format")
 
 // numeric is one nullable float64 column of phase.arrow.
 type numeric struct {
-	name string
-	at   func(c *CheckpointRow, m *ModuleRow) *Number
+	name  string
+	at    func(c *CheckpointRow, m *ModuleRow) *Number
+	later bool // files of earlier versions lack it
 }
 
 // keyed gives a column over a map, which has no address to point to.
@@ -37,15 +39,17 @@ type keyed struct {
 }
 
 var numerics = []numeric{
-	{"loss", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.Loss }},
-	{"grad_norm", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.GradNorm }},
-	{"learning_rate", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.LearningRate }},
-	{"pc1", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.PCA[0] }},
-	{"pc2", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.PCA[1] }},
-	{"norm_a", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.NormA }},
-	{"norm_b", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.NormB }},
-	{"norm_delta", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.NormDelta }},
-	{"subspace_deg", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.SubspaceDeg }},
+	{"loss", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.Loss }, false},
+	{"grad_norm", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.GradNorm }, false},
+	{"learning_rate", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.LearningRate }, false},
+	{"pc1", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.PCA[0] }, false},
+	{"pc2", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.PCA[1] }, false},
+	{"comp", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.Comp }, true},
+	{"comp_raw", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.CompRaw }, true},
+	{"norm_a", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.NormA }, false},
+	{"norm_b", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.NormB }, false},
+	{"norm_delta", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.NormDelta }, false},
+	{"subspace_deg", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.SubspaceDeg }, false},
 }
 
 // keyedColumns are the columns per k, turn_deg_10 and so on.
@@ -331,6 +335,9 @@ func (t *table) report() (r *Report, err error) {
 func (t *table) values(r *Report, rows []*CheckpointRow, modules []*ModuleRow) error {
 	for _, n := range numerics {
 		x, err := t.numbers(n.name)
+		if _, there := t.cols[n.name]; n.later && !there {
+			x, err = slices.Repeat([]Number{Missing()}, t.rows), nil
+		}
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ type Report struct {
 	ZeroSteps   []int           `json:"zero_steps"`  // checkpoints whose B is all zeros; they have no angles
 	Noise       Noise           `json:"noise"`       // whether the angles can be read at all
 	Grad        GradSmoothing   `json:"grad"`        // how the gradient norm was smoothed
+	Compression *Compression    `json:"compression"` // what comp is of; null for one module
 	Definitions []string        `json:"definitions"` // of the events, in words
 	Warnings    []string        `json:"warnings"`    // what a reader must know
 }
@@ -86,6 +87,8 @@ type CheckpointRow struct {
 	SHA256       string      `json:"sha256,omitempty"`
 	Modules      []ModuleRow `json:"modules"`
 	Combined     *ModuleRow  `json:"combined,omitempty"` // over all modules, when there are several
+	Comp         Number      `json:"comp"`               // compression score against the last checkpoint, means over checkpoints taken off; null for one module
+	CompRaw      Number      `json:"comp_raw"`           // the same of the vectors as they are
 	PCA          []Number    `json:"pca"`                // scores on PC1 and PC2
 }
 
