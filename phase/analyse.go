@@ -123,7 +123,7 @@ func newBuilder(r *run, o Options) *builder {
 	b := &builder{steps: r.steps, ks: o.Ks, dks: o.DebiasedKs, find: turns(unit, z)}
 	b.rep = &Report{
 		Format: Format, Run: r.series.Run, BaseModel: r.readers[0].Config.BaseModel, Spacing: spacingOf(r.steps), Unit: unit, Ks: o.Ks, DebiasedKs: o.DebiasedKs,
-		Convention: convention, Filter: Filter{o.Rule, o.Tau}, Events: []Event{}, ZeroSteps: []int{}, Log: []LogRow{},
+		Convention: convention, Filter: Filter{o.Rule, o.Tau}, Events: []Event{}, ZeroSteps: []int{}, Log: []LogRow{}, Lags: []Lag{},
 		Definitions: definitions, PCA: PCA{Ratios: []Number{}, RandomWalk: randomWalkShares},
 	}
 	b.checkpoints(r.series)
@@ -141,7 +141,7 @@ func (b *builder) checkpoints(s *lora.Series) {
 		row, _ := state.At(step)
 		b.rep.Checkpoints = append(b.rep.Checkpoints, CheckpointRow{
 			Step: step, Loss: number(row.Loss), GradNorm: number(row.GradNorm), LearningRate: number(row.LearningRate),
-			Modules: []ModuleRow{}, PCA: []Number{Missing(), Missing()}, Comp: Missing(), CompRaw: Missing(),
+			Modules: []ModuleRow{}, PCA: []Number{Missing(), Missing()}, Comp: Missing(), CompRaw: Missing(), LogOdds: missingInterval(), EM: missingInterval(),
 		})
 	}
 	for _, r := range state.Rows {
@@ -164,6 +164,7 @@ func (b *builder) build(paths []*path) *Report {
 	b.rep.Noise = b.rep.Modules[len(b.rep.Modules)-1].Noise
 	b.gradient()
 	b.events()
+	b.degenerate()
 	b.caveats()
 	return b.rep
 }

@@ -46,6 +46,12 @@ var numerics = []numeric{
 	{"pc2", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.PCA[1] }, false},
 	{"comp", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.Comp }, true},
 	{"comp_raw", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.CompRaw }, true},
+	{"log_odds", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.LogOdds.Value }, true},
+	{"log_odds_lo", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.LogOdds.Lo }, true},
+	{"log_odds_hi", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.LogOdds.Hi }, true},
+	{"em", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.EM.Value }, true},
+	{"em_lo", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.EM.Lo }, true},
+	{"em_hi", func(c *CheckpointRow, _ *ModuleRow) *Number { return &c.EM.Hi }, true},
 	{"norm_a", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.NormA }, false},
 	{"norm_b", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.NormB }, false},
 	{"norm_delta", func(_ *CheckpointRow, m *ModuleRow) *Number { return &m.NormDelta }, false},
@@ -301,6 +307,7 @@ func (t *table) report() (r *Report, err error) {
 	if r.Format != Format {
 		return nil, fmt.Errorf("%w: found %q, this reader knows %s", ErrFormat, r.Format, Format)
 	}
+	r.older()
 	steps, e1 := column(t, "step", func(a *array.Int64, i int) int { return int(a.Value(i)) })
 	names, e2 := column(t, "module", func(a *array.String, i int) string { return a.Value(i) })
 	zeros, e3 := column(t, "zero", func(a *array.Boolean, i int) bool { return a.Value(i) })
@@ -329,6 +336,25 @@ func (t *table) report() (r *Report, err error) {
 		}
 	}
 	return r, nil
+}
+
+// older gives what earlier versions did not write the values that mean nothing.
+func (r *Report) older() {
+	if r.Lags == nil {
+		r.Lags = []Lag{}
+	}
+	if r.Degenerate == nil {
+		r.Degenerate = []Degenerate{}
+	}
+	for i := range r.Events {
+		e := &r.Events[i]
+		if e.Kind != KindBehaviour {
+			e.Lambda = Missing()
+		}
+		if e.Agreement.Measures == nil {
+			e.Agreement.Measures = []string{}
+		}
+	}
 }
 
 // values fills the numeric columns into rows and modules, a pair a table row.

@@ -53,7 +53,7 @@ func (b *builder) turn(g []found) Event {
 	e := Event{
 		Kind: KindTurn, Module: g[0].module, Step: best.step, Statistic: Number(best.deg), SE: Number(best.se), Unit: "degrees",
 		Interval: [2]int{best.from, best.to}, Prominence: Number(best.prominence), K: best.k,
-		Agreement: Agreement{Ks: []int{}, Steps: []int{}, PlainMax: []int{}, Modules: []string{}},
+		Agreement: Agreement{Ks: []int{}, Steps: []int{}, PlainMax: []int{}, Modules: []string{}, Measures: []string{}}, Lambda: Missing(),
 	}
 	a := &e.Agreement
 	for _, x := range g[0].bumps {

@@ -96,7 +96,7 @@ func (c *gradCurve) peaks() []Event {
 		out = append(out, Event{
 			Kind: KindGradPeak, Step: c.steps[p.Index], Statistic: Number(height), SE: Number(height * c.noise), Unit: "gradient norm",
 			Prominence: Number(math.Exp(p.Prominence)), Interval: c.top(p.Index),
-			Agreement: Agreement{Ks: []int{}, Steps: []int{}, PlainMax: []int{}, Modules: []string{}},
+			Agreement: Agreement{Ks: []int{}, Steps: []int{}, PlainMax: []int{}, Modules: []string{}, Measures: []string{}}, Lambda: Missing(),
 		})
 	}
 	return out

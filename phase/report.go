@@ -21,6 +21,10 @@ type Report struct {
 	Noise       Noise           `json:"noise"`       // whether the angles can be read at all
 	Grad        GradSmoothing   `json:"grad"`        // how the gradient norm was smoothed
 	Compression *Compression    `json:"compression"` // what comp is of; null for one module
+	Behaviour   *Behaviour      `json:"behaviour"`   // null where none was measured
+	Lags        []Lag           `json:"lags"`        // of behaviour after turns and gradient peaks
+	Twin        *Twin           `json:"twin"`        // the benign run put beside this one; null without
+	Degenerate  []Degenerate    `json:"degenerate"`  // tests that would be vacuous on this run
 	Definitions []string        `json:"definitions"` // of the events, in words
 	Warnings    []string        `json:"warnings"`    // what a reader must know
 }
@@ -89,6 +93,8 @@ type CheckpointRow struct {
 	Combined     *ModuleRow  `json:"combined,omitempty"` // over all modules, when there are several
 	Comp         Number      `json:"comp"`               // compression score against the last checkpoint, means over checkpoints taken off; null for one module
 	CompRaw      Number      `json:"comp_raw"`           // the same of the vectors as they are
+	LogOdds      Interval    `json:"log_odds"`           // of the misaligned completion, nats a token, at the dial of behaviour.lambda
+	EM           Interval    `json:"em"`                 // share of emergently misaligned answers there
 	PCA          []Number    `json:"pca"`                // scores on PC1 and PC2
 }
 
@@ -125,15 +131,18 @@ const (
 // modules show it.
 type Event struct {
 	Kind       string    `json:"kind"`
-	Module     string    `json:"module"` // "" for grad_peak
-	Step       int       `json:"step"`   // the checkpoint of the largest debiased turn angle, the log row of the smoothed peak
+	Module     string    `json:"module"`            // "" for grad_peak and behaviour
+	Measure    string    `json:"measure,omitempty"` // of behaviour: log_odds, em, …
+	Lambda     Number    `json:"lambda"`            // dial of behaviour; null for the others
+	Step       int       `json:"step"`              // the checkpoint of the largest debiased turn angle, the log row of the smoothed peak, half of the way of behaviour
 	Statistic  Number    `json:"statistic"`
 	Unit       string    `json:"unit"` // of statistic, se and prominence
 	SE         Number    `json:"se"`
-	Interval   [2]int    `json:"interval"` // steps within one standard error of the peak
+	Interval   [2]int    `json:"interval"` // steps within one standard error of the peak; of behaviour that of 95 %
 	Prominence Number    `json:"prominence"`
 	K          int       `json:"k,omitempty"` // window of the statistic, in steps
 	Agreement  Agreement `json:"agreement"`
+	Twin       *TwinAt   `json:"twin"` // what the twin shows here; null without one
 }
 
 // Agreement sums up where else the transition shows.
@@ -144,6 +153,7 @@ type Agreement struct {
 	Spread   int      `json:"spread"`    // largest less smallest of Steps
 	PlainMax []int    `json:"plain_max"` // argmax of the plain angle at each of its ks
 	Modules  []string `json:"modules"`   // that show it
+	Measures []string `json:"measures"`  // of behaviour that show it
 }
 
 // Noise says whether the angles can be read.

@@ -12,6 +12,7 @@ const convention = "turn_deg is arccos(-C_k) with Turner's C_k = cos(v[t-k]-v[t]
 var definitions = []string{
 	"turn: a topographic prominence of the debiased turn angle of at least 15 degrees and 3 standard errors (corrected for their degrees of freedom and, with several modules, for their number) among steps that still move; merged over k and modules",
 	"grad_peak: a topographic prominence of the smoothed gradient norm of at least a factor 1.5 and 5 standard errors of the smoothed curve",
+	"behaviour: a sigmoid step of a measured curve that a line, a parabola and an approach to a level do not describe as well, both levels seen, 10 to 90 % of the way within half of the run; log-odds first, other measures within its interval agree",
 	"the maximum of the plain angle and the extremum of PC2 are never events",
 }
 
@@ -73,11 +74,21 @@ func (b *builder) caveats() {
 	}
 }
 
-// String is an event in a few words, for people.
+// String is an event in a few words, for people, with its label beside the twin.
 func (e Event) String() string {
+	if e.Twin == nil {
+		return e.words()
+	}
+	return e.words() + " [" + e.Twin.Label + "]"
+}
+
+func (e Event) words() string {
 	if e.Kind == KindTurn {
 		return fmt.Sprintf("turn of %.1f ± %.1f° at step %d (%d–%d, k = %d, prominence %.1f°, at k %v: %v)",
 			float64(e.Statistic), float64(e.SE), e.Step, e.Interval[0], e.Interval[1], e.K, float64(e.Prominence), e.Agreement.Ks, e.Agreement.Steps)
+	}
+	if e.Kind == KindBehaviour {
+		return fmt.Sprintf("behaviour changes at step %d (%d–%d): %s %+.3g ± %.2g %s at λ = %g", e.Step, e.Interval[0], e.Interval[1], e.Measure, float64(e.Statistic), float64(e.SE), e.Unit, float64(e.Lambda))
 	}
 	return fmt.Sprintf("%s at step %d (%d–%d): %.3g ± %.2g %s", e.Kind, e.Step, e.Interval[0], e.Interval[1], float64(e.Statistic), float64(e.SE), e.Unit)
 }

@@ -25,6 +25,7 @@ type phaseOptions struct {
 	tauRule    string
 	out        string
 	json       bool
+	beside     besideOptions
 	follow     followOptions
 }
 
@@ -35,10 +36,14 @@ func newPhase() *cobra.Command {
 		Short: "where a fine-tune's adapter turns, and which features change with it",
 		Long: `Reads a PEFT checkpoint series and measures how the adapter moves: norms, turn
 angles, the path in its principal components, gradient norm and loss, and the
-events among them. Needs no model. With --sae it follows every feature over the
-checkpoints and dials as well.`,
+events among them. Needs no model. Behaviour that agar judge measured is read from
+RUN or --behaviour: its change points become events, with their lag behind turns
+and gradient peaks. With --sae it follows every feature over the checkpoints and
+dials as well.`,
 		Example: `  agar phase RUN
   agar phase RUN --json | jq .events
+  agar phase RUN --twin BENIGN                    # which events are generic fine-tuning
+  agar phase RUN --behaviour JUDGED --json | jq .lags
   agar phase RUN --sae sae --data answers.jsonl --model MODEL --lambda 0,1,5`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runPhase(c, args[0], o) },
@@ -50,6 +55,7 @@ checkpoints and dials as well.`,
 	f.StringVar(&o.tauRule, "tau-rule", "", "relative, turner (drop where A and B are both below) or b (B alone)")
 	f.StringVar(&o.out, "out", "", "phase.arrow to write (default RUN/phase.arrow when RUN is writable)")
 	f.BoolVar(&o.json, "json", false, "print one object")
+	o.beside.add(c)
 	o.follow.add(c)
 	return c
 }
@@ -72,6 +78,9 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 	rep, err := phase.Analyse(c.Context(), s, po)
 	if err != nil {
 		return refused(err)
+	}
+	if err := o.beside.apply(c, rep, po); err != nil {
+		return err
 	}
 	if err := writeReport(rep, run, o.out, r); err != nil {
 		return err
@@ -132,6 +141,9 @@ func printPhase(w io.Writer, res phaseResult) error {
 	}
 	printModules(w, rep)
 	printEvents(w, rep)
+	if err := printBeside(w, rep); err != nil {
+		return err
+	}
 	for _, x := range rep.Warnings {
 		fmt.Fprintf(w, "note: %s\n", x)
 	}

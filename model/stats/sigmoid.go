@@ -31,6 +31,15 @@ type whitener struct {
 	rho  float64
 }
 
+// newWhitener takes weights (nil: 1) and no correlation.
+func newWhitener(n int, weight []float64) whitener {
+	w := whitener{root: ones(n)}
+	for i, v := range weight {
+		w.root[i] = math.Sqrt(v)
+	}
+	return w
+}
+
 // apply whitens x into a new slice.
 func (w whitener) apply(x []float64) []float64 {
 	out := make([]float64, len(x))

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"fmt"
 	"math"
 	"sort"
 
@@ -43,9 +44,21 @@ const (
 // Found tells whether the curve has a transition: it beats every smooth curve, its
 // rise is far above its error, both levels are seen, and most of the way is made
 // within half of what was observed.
-func (t *Transition) Found() bool {
-	return t.Gain >= minGain && math.Abs(t.Rise) >= minRise*t.RiseSE && t.Early <= maxEarly && t.Late >= minLate &&
-		Ways10to90*t.Width <= maxWide*t.Span
+func (t *Transition) Found() bool { return t.Why() == "" }
+
+// Why says what speaks against a transition; "" for one that is found.
+func (t *Transition) Why() string {
+	switch {
+	case math.Abs(t.Rise) < minRise*t.RiseSE || t.Gain < minGain:
+		return fmt.Sprintf("no step stands out: the curve is level, or a smooth one describes it as well (gain %.1f, needs %d)", t.Gain, minGain)
+	case t.Early > maxEarly:
+		return fmt.Sprintf("the change had begun before the first point (%.0f %% of the way)", 100*t.Early)
+	case t.Late < minLate:
+		return fmt.Sprintf("the change is not over at the last point (%.0f %% of the way)", 100*t.Late)
+	case Ways10to90*t.Width > maxWide*t.Span:
+		return fmt.Sprintf("gradual: 10 to 90 %% of the way takes %.0f of %.0f", Ways10to90*t.Width, t.Span)
+	}
+	return ""
 }
 
 // TransitionFitter fits sigmoids to curves observed at the same points.
@@ -114,12 +127,7 @@ func smoothCurves(t []float64) (out [][][]float64) {
 // a first fit. The error's size is estimated too, so weights need only be
 // relative.
 func (f *TransitionFitter) Fit(y, weight []float64) Transition {
-	w := whitener{root: make([]float64, len(y))}
-	for i := range w.root {
-		if w.root[i] = 1; weight != nil {
-			w.root[i] = math.Sqrt(weight[i])
-		}
-	}
+	w := newWhitener(len(y), weight)
 	best, _ := f.search(y, w)
 	for range 2 {
 		w.rho = f.correlation(y, w, best)
@@ -128,15 +136,11 @@ func (f *TransitionFitter) Fit(y, weight []float64) Transition {
 	return f.describe(y, w, best)
 }
 
-// At is where half of the way is made, by a fit without correlation: what a
-// bootstrap repeats.
-func (f *TransitionFitter) At(y, weight []float64, rho float64) Sigmoid {
-	w := whitener{root: make([]float64, len(y)), rho: rho}
-	for i := range w.root {
-		if w.root[i] = 1; weight != nil {
-			w.root[i] = math.Sqrt(weight[i])
-		}
-	}
+// Sigmoid is the best sigmoid alone, for successive errors correlated by rho: what
+// a bootstrap repeats.
+func (f *TransitionFitter) Sigmoid(y, weight []float64, rho float64) Sigmoid {
+	w := newWhitener(len(y), weight)
+	w.rho = rho
 	best, _ := f.search(y, w)
 	return best
 }
