@@ -60,7 +60,7 @@ func (p planted) draw(seed uint64) *behaviour.Curve {
 			n := p.questions * p.samples
 			at.LogOdds = behaviour.Rate{Value: odds, Lo: odds - 1, Hi: odds + 1, N: 4 * p.questions}
 			at.EMAll = behaviour.Rate{Value: em / float64(n), Lo: 0, Hi: 1, N: n}
-			at.EMCoherent, at.Length.EMAdjusted = behaviour.Missing(), behaviour.Missing()
+			at.Length.EMAdjusted = behaviour.Missing() // EMCoherent was taken over nothing: missing too
 			c.Points = append(c.Points, at)
 		}
 	}
@@ -175,6 +175,9 @@ func TestBehaviourDials(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range r.Behaviour.Measures {
+		if m.Name != MeasureLogOdds && m.Name != MeasureEM {
+			t.Errorf("measure %s over nothing", m.Name)
+		}
 		if m.Name != MeasureLogOdds {
 			continue
 		}
