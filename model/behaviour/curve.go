@@ -121,8 +121,10 @@ type Length struct {
 	EMAdjusted Rate `json:"em_adjusted"`
 }
 
-// pointJSON is a Point with a step that may be null.
+// plainPoint is a Point without methods.
 type plainPoint Point
+
+// pointJSON is a Point with a step that may be null.
 type pointJSON struct {
 	Step *int `json:"step"`
 	plainPoint
