@@ -24,7 +24,8 @@ type GenerateOptions struct {
 	MinP              float64 // keep tokens of this probability relative to the most probable one's
 
 	Seed       uint64
-	FirstIndex uint64 // sample j of prompt i draws from the generator of Seed, FirstIndex+i and j
+	FirstIndex uint64   // sample j of prompt i draws from the generator of Seed, FirstIndex+i and j
+	Indexes    []uint64 // of each prompt, instead of FirstIndex+i; nil: none
 
 	Stop        []int32  // tokens that end a continuation, besides the model's
 	StopStrings []string // texts that do, also where they begin or end inside of a token
@@ -131,6 +132,9 @@ func (g *generation) check() (err error) {
 		if x.value < 0 {
 			return fmt.Errorf("found %s %d, expected 0 or more", x.name, x.value)
 		}
+	}
+	if o.Indexes != nil && len(o.Indexes) != len(g.prompts) {
+		return fmt.Errorf("found %d Indexes for %d prompts, expected as many", len(o.Indexes), len(g.prompts))
 	}
 	for i, s := range o.StopStrings {
 		if s == "" {

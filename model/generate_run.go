@@ -65,7 +65,7 @@ func (g *generation) admit() {
 			return
 		}
 		d := &decoding{number: g.next, prompt: prompt, slot: g.free[len(g.free)-1], feed: g.prompts[prompt]}
-		d.sampler = newSampler(g.sampling, g.o.Seed, g.o.FirstIndex+uint64(prompt), uint64(g.next%g.o.Samples))
+		d.sampler = newSampler(g.sampling, g.o.Seed, g.index(prompt), uint64(g.next%g.o.Samples))
 		d.sampler.saw(g.m.Spec.Vocab, d.feed...)
 		g.out[g.next] = Completion{IDs: []int32{}, LogProbs: []float32{}}
 		g.cache.Plan(d.slot, g.tokens(prompt))
@@ -73,6 +73,14 @@ func (g *generation) admit() {
 		g.free, g.used, g.next = g.free[:len(g.free)-1], g.used+need, g.next+1
 		g.active = append(g.active, d)
 	}
+}
+
+// index is the number of a prompt that its samples are drawn by.
+func (g *generation) index(prompt int) uint64 {
+	if g.o.Indexes != nil {
+		return g.o.Indexes[prompt]
+	}
+	return g.o.FirstIndex + uint64(prompt)
 }
 
 // share finds another completion of the same prompt and takes what it has

@@ -34,6 +34,13 @@ func TestSamplesDoNotDependOnTheBatch(t *testing.T) {
 	if slices.Equal(all[0].IDs, all[2].IDs) {
 		t.Error("two samples of one prompt are the same")
 	}
+	some := o
+	some.Indexes = []uint64{4, 1}
+	for i, c := range generateOK(t, m, [][]int32{prompts[4], prompts[1]}, some) {
+		if want := all[some.Indexes[i]]; !slices.Equal(c.IDs, want.IDs) {
+			t.Errorf("prompt %d by its index: %v, in the batch %v", some.Indexes[i], c.IDs, want.IDs)
+		}
+	}
 	o.Seed = 8
 	if slices.Equal(generateOK(t, m, prompts[:1], o)[0].IDs, all[0].IDs) {
 		t.Error("another seed gives the same sample")

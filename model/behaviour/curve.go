@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"agar/model/stats"
 )
 
 // Format is the version that Curve.Format carries, and CurveFile the name of a
@@ -78,10 +80,13 @@ type Point struct {
 	EMAll      Rate `json:"em_all"`
 	EMCoherent Rate `json:"em_coherent"`
 
-	Length Length `json:"length"`
+	Length     Length          `json:"length"`
+	Categories map[string]Rate `json:"categories,omitempty"` // as in Group, of all answers
 
 	Domains     []Group `json:"domains"`      // by name; pairs and answers of one domain
 	PerQuestion []Group `json:"per_question"` // in the order of the files
+
+	fit *stats.Logistic // EM on length
 }
 
 // Group is a part of a Point: one domain, or one question. Fields are as in Point;

@@ -2,6 +2,7 @@ package behaviour
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -31,6 +32,9 @@ func find(gs *[]Group, id, domain string) *Group {
 	*gs = append(*gs, group(id, domain))
 	return &(*gs)[len(*gs)-1]
 }
+
+// sortedKeys are the keys of m in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // sortGroups orders groups by name.
 func sortGroups(gs []Group) {

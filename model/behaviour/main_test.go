@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// organism opens the embedded organism and attaches checkpoints of its run.
-func organism(t testing.TB, steps ...int) (dir string, m *model.Model, states []State) {
+// grown opens the embedded organism and attaches checkpoints of its run.
+func grown(t testing.TB, steps ...int) (dir string, m *model.Model, states []State) {
 	t.Helper()
 	dir, err := builtin.Open(context.Background(), os.Getenv("AGAR_CACHE"))
 	if err != nil {
@@ -77,4 +77,25 @@ func somePairs(t testing.TB, dir string, n int) []Pair {
 		out = append(out, p)
 	}
 	return out
+}
+
+func openCache(t *testing.T, path string) *Cache {
+	t.Helper()
+	c, err := OpenCache(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// truncate takes the last n bytes off a file.
+func truncate(t *testing.T, path string, n int64) {
+	t.Helper()
+	st, err := os.Stat(path)
+	if err == nil {
+		err = os.Truncate(path, st.Size()-n)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

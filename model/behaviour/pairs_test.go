@@ -63,7 +63,7 @@ func FuzzPairs(f *testing.F) {
 // conversations.
 func TestLogOddsAreLosses(t *testing.T) {
 	ctx := context.Background()
-	dir, m, states := organism(t, 200)
+	dir, m, states := grown(t, 200)
 	pairs := somePairs(t, dir, 12)
 	s, err := NewSweep(ctx, m, pairs, states)
 	if err != nil {
@@ -101,7 +101,7 @@ func TestLogOddsAreLosses(t *testing.T) {
 // TestLogOddsRise follows the embedded organism into misalignment.
 func TestLogOddsRise(t *testing.T) {
 	ctx := context.Background()
-	dir, m, states := organism(t, 50, 300)
+	dir, m, states := grown(t, 50, 300)
 	states = append([]State{{Step: NoStep}}, states...)
 	zero := states[2]
 	zero.Lambda = 0

@@ -84,7 +84,9 @@ func TestLogisticOfATable(t *testing.T) {
 	}
 	near(t, "slope", l.Slope, math.Log(30./20)-math.Log(10./40), 1e-8)
 	near(t, "se", l.SE, math.Sqrt((1./40+1./10+1./20+1./30)*100/99), 1e-8)
-	near(t, "p at 1", l.At(1), 0.6, 1e-8)
+	p, i := l.At(1) // one group of 50 alone: logit 0.6 ± t·√(1/20 + 1/30)
+	near(t, "p at 1", p, 0.6, 1e-8)
+	near(t, "hi at 1", i.Hi, sigmoid(math.Log(30./20)+tQuantile(99)*math.Sqrt((1./20+1./30)*100/99)), 1e-8)
 	if _, ok := FitLogistic([]float64{0, 1}, []bool{false, true}, []string{"a", "b"}); ok {
 		t.Error("separated data have a fit")
 	}

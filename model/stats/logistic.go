@@ -8,10 +8,17 @@ type Logistic struct {
 	SE               float64  // of the slope
 	Interval         Interval // of the slope
 	N                int
+
+	cov [3]float64 // of intercept and slope: aa, ab, bb
+	df  float64
 }
 
-// At is the fitted probability at x.
-func (l Logistic) At(x float64) float64 { return sigmoid(l.Intercept + l.Slope*x) }
+// At is the fitted probability at x with its interval, t on the logit scale.
+func (l Logistic) At(x float64) (p float64, i Interval) {
+	eta := l.Intercept + l.Slope*x
+	reach := tQuantile(l.df) * math.Sqrt(math.Max(0, l.cov[0]+2*x*l.cov[1]+x*x*l.cov[2]))
+	return sigmoid(eta), Interval{sigmoid(eta - reach), sigmoid(eta + reach)}
+}
 
 // FitLogistic fits y on x by maximum likelihood (Newton's method). The standard
 // error sums scores by the clusters of (a sandwich estimate, G/(G−1) corrected) and
@@ -36,17 +43,25 @@ func FitLogistic(x []float64, y []bool, of []string) (l Logistic, ok bool) {
 			return l, false
 		}
 		if math.Abs(da)+math.Abs(db) < 1e-10 {
-			se, groups := sandwich(x, y, of, a, b, centre, scale)
+			cov, groups := sandwich(x, y, of, a, b, centre, scale)
 			if groups < 2 {
 				return l, false
 			}
-			l = Logistic{Intercept: a - b*centre/scale, Slope: b / scale, SE: se / scale, N: len(x)}
-			reach := tQuantile(float64(groups-1)) * l.SE
-			l.Interval = Interval{l.Slope - reach, l.Slope + reach}
-			return l, true
+			return finished(a, b, cov, centre, scale, len(x), groups), true
 		}
 	}
 	return l, false
+}
+
+// finished carries a fit on the standardised x over to x itself.
+func finished(a, b float64, cov [3]float64, centre, scale float64, n, groups int) Logistic {
+	l := Logistic{Intercept: a - b*centre/scale, Slope: b / scale, N: n, df: float64(groups - 1)}
+	r := centre / scale
+	l.cov = [3]float64{cov[0] - 2*r*cov[1] + r*r*cov[2], (cov[1] - r*cov[2]) / scale, cov[2] / (scale * scale)}
+	l.SE = math.Sqrt(l.cov[2])
+	reach := tQuantile(l.df) * l.SE
+	l.Interval = Interval{l.Slope - reach, l.Slope + reach}
+	return l
 }
 
 // spread is mean and standard deviation.
@@ -89,25 +104,29 @@ func scores(x []float64, y []bool, a, b, centre, scale float64) (g [2]float64, h
 	return g, h
 }
 
-// sandwich is the standard error of b by clusters, and how many there are.
-func sandwich(x []float64, y []bool, of []string, a, b, centre, scale float64) (se float64, groups int) {
+// sandwich is the covariance aa, ab, bb of a and b by clusters, and how many there
+// are.
+func sandwich(x []float64, y []bool, of []string, a, b, centre, scale float64) (cov [3]float64, groups int) {
 	_, h := scores(x, y, a, b, centre, scale)
 	det := h[0]*h[2] - h[1]*h[1]
 	at := map[string]int{}
-	var infl []float64 // of each cluster on b
+	var infl [][2]float64 // of each cluster on a and b
 	for i := range x {
 		g, ok := at[of[i]]
 		if !ok {
 			g = len(infl)
-			at[of[i]], infl = g, append(infl, 0)
+			at[of[i]], infl = g, append(infl, [2]float64{})
 		}
 		z := (x[i] - centre) / scale
 		r, _ := residual(z, y[i], a, b)
-		infl[g] += (h[0]*r*z - h[1]*r) / det
-	}
-	for _, v := range infl {
-		se += v * v
+		infl[g][0] += (h[2]*r - h[1]*r*z) / det
+		infl[g][1] += (h[0]*r*z - h[1]*r) / det
 	}
 	n := float64(len(infl))
-	return math.Sqrt(se * n / (n - 1)), len(infl)
+	for _, v := range infl {
+		cov[0] += v[0] * v[0] * n / (n - 1)
+		cov[1] += v[0] * v[1] * n / (n - 1)
+		cov[2] += v[1] * v[1] * n / (n - 1)
+	}
+	return cov, len(infl)
 }

@@ -1,0 +1,136 @@
+package behaviour
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"agar/model"
+	"agar/model/chat"
+)
+
+// Local is a Scorer that is a model on this machine. With P the model's next-token
+// probabilities behind the prompt, the score is the exact expectation
+//
+//	Σ n·U(n) / Σ U(n),   U(n) = Σ P(s)·P(no digit | s)
+//
+// over all sequences s of tokens that spell n from 0 to 100, P(no digit | s) being
+// the probability of all tokens that do not begin with a digit. There is none when
+// Σ U(n) < 0.25. With single digits alone in the vocabulary, U(10d+e) =
+// P(d)·P(e | d)·P(no digit | d, e) and so on.
+type Local struct {
+	m    *model.Model
+	name string
+	t    *trie
+	mu   sync.Mutex // one prompt at a time: the model uses all cores for it
+}
+
+// NewLocal makes a judge of a model that has a chat template. name must tell models
+// of different weights apart; "" is the model's own.
+func NewLocal(m *model.Model, name string) (*Local, error) {
+	if m.Chat == nil {
+		return nil, fmt.Errorf("%w: the judge %s has no chat template", ErrData, m.Dir)
+	}
+	if name == "" {
+		name = m.Name
+	}
+	l := &Local{m: m, name: name, t: newTrie(m.Tokenizer)}
+	if len(l.t.paths) == 0 {
+		return nil, fmt.Errorf("%w: the vocabulary of the judge %s spells no number from 0 to 100", ErrData, m.Dir)
+	}
+	return l, nil
+}
+
+// Name is the model's.
+func (l *Local) Name() string { return "local " + l.name }
+
+// Score asks the model in one user message.
+func (l *Local) Score(ctx context.Context, prompt string) (float64, error) {
+	ids, _, err := l.m.Chat.Tokenize(l.m.Tokenizer, []chat.Message{{Role: "user", Content: prompt}}, true)
+	if err != nil {
+		return 0, err
+	}
+	if longest := len(ids) + 3; longest > l.m.Spec.MaxPos {
+		return 0, fmt.Errorf("%w: the prompt has %d tokens, the judge takes %d", ErrNoScore, len(ids), l.m.Spec.MaxPos-3)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sum, mass, err := l.expect(ctx, ids)
+	if err != nil {
+		return 0, err
+	}
+	if !(mass >= leastMass) {
+		return 0, lowMass(mass)
+	}
+	return sum / mass, nil
+}
+
+// pathsAtOnce is how many paths of the trie go through one forward.
+const pathsAtOnce = 32
+
+// expect gives Σ n·U(n) and Σ U(n) behind the tokens of a prompt.
+func (l *Local) expect(ctx context.Context, prompt []int32) (sum, mass float64, err error) {
+	width := min(pathsAtOnce, len(l.t.paths))
+	cache := l.m.NewCache(1 + width)
+	res, err := l.m.Forward(ctx, &model.Request{Seqs: [][]int32{prompt}, Cache: cache, Logits: model.LastLogits})
+	if err != nil {
+		return 0, 0, err
+	}
+	x := expectation{t: l.t, logp: map[string]float64{nodeKey(nil): 0}, done: map[string]bool{}}
+	x.visit(nil, res.Logits)
+	for s := range width {
+		cache.Copy(1+s, 0)
+	}
+	for paths := range slices.Chunk(l.t.paths, width) {
+		r := &model.Request{Seqs: paths, Cache: cache, OnLogits: func(logits []float32, rows model.Rows) error {
+			vocab := len(logits) / len(rows.Seq)
+			for i, s := range rows.Seq {
+				x.visit(paths[s][:int(rows.Pos[i])-len(prompt)+1], logits[i*vocab:(i+1)*vocab])
+			}
+			return nil
+		}}
+		for s := range paths {
+			cache.Truncate(1+s, len(prompt))
+			r.Slots = append(r.Slots, 1+s)
+		}
+		if _, err := l.m.Forward(ctx, r); err != nil {
+			return 0, 0, err
+		}
+	}
+	return x.sum, x.mass, nil
+}
+
+// expectation is summed up node by node, parents first.
+type expectation struct {
+	t         *trie
+	logp      map[string]float64 // log P(s) by node
+	done      map[string]bool
+	sum, mass float64
+}
+
+// visit takes the logits behind the node of ids.
+func (x *expectation) visit(ids []int32, logits []float32) {
+	key := nodeKey(ids)
+	if x.done[key] {
+		return // the beginning of several paths
+	}
+	x.done[key] = true
+	n, lp := x.t.nodes[key], x.logp[key]
+	top := float64(slices.Max(logits))
+	total, ending := 0.0, 0.0
+	for id, v := range logits {
+		p := math.Exp(float64(v) - top)
+		if total += p; id >= len(x.t.numeric) || !x.t.numeric[id] {
+			ending += p
+		}
+	}
+	if n.value >= 0 {
+		u := math.Exp(lp) * ending / total
+		x.sum, x.mass = x.sum+float64(n.value)*u, x.mass+u
+	}
+	for _, id := range n.children {
+		x.logp[nodeKey(append(slices.Clone(ids), id))] = lp + float64(logits[id]) - top - math.Log(total)
+	}
+}
