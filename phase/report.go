@@ -25,6 +25,7 @@ type Report struct {
 	Lags        []Lag           `json:"lags"`        // of behaviour after turns and gradient peaks
 	Twin        *Twin           `json:"twin"`        // the benign run put beside this one; null without
 	Degenerate  []Degenerate    `json:"degenerate"`  // tests that would be vacuous on this run
+	Progress    *Progress       `json:"progress"`    // null where the run wrote no measures.jsonl
 	Definitions []string        `json:"definitions"` // of the events, in words
 	Warnings    []string        `json:"warnings"`    // what a reader must know
 }
@@ -125,16 +126,17 @@ const (
 	KindTurn      = "turn"
 	KindGradPeak  = "grad_peak"
 	KindBehaviour = "behaviour"
+	KindProgress  = "progress" // a measure of measures.jsonl moves
 )
 
 // Event is a transition: at most one a transition, whatever number of k and
 // modules show it.
 type Event struct {
 	Kind       string    `json:"kind"`
-	Module     string    `json:"module"`            // "" for grad_peak and behaviour
-	Measure    string    `json:"measure,omitempty"` // of behaviour: log_odds, em, …
+	Module     string    `json:"module"`            // "" for grad_peak, behaviour and progress
+	Measure    string    `json:"measure,omitempty"` // of behaviour: log_odds, em, …; of progress its name
 	Lambda     Number    `json:"lambda"`            // dial of behaviour; null for the others
-	Step       int       `json:"step"`              // the checkpoint of the largest debiased turn angle, the log row of the smoothed peak, half of the way of behaviour
+	Step       int       `json:"step"`              // the checkpoint of the largest debiased turn angle, the log row of the smoothed peak, half of the way of behaviour and progress
 	Statistic  Number    `json:"statistic"`
 	Unit       string    `json:"unit"` // of statistic, se and prominence
 	SE         Number    `json:"se"`

@@ -10,16 +10,15 @@ import "agar/model/train"
 //	double-descent  70 % of the pairs, 15 % of their labels wrong: the test loss
 //	                falls, rises while wrong labels are memorised, and falls again
 func Recipe(name string) (Task, train.Config, bool) {
-	c := train.Config{
-		Method: train.Full, LR: 2e-3, Beta2: 0.98, WeightDecay: 2, Schedule: "constant", Warmup: 10, MaxGradNorm: 0.5,
-		Steps: 1200, SaveEach: 10,
-	}
+	c := train.Config{Method: train.Full, Beta2: 0.98, Schedule: "constant", Warmup: 10, SaveEach: 20}
 	t := Task{Shape: Shape{DModel: 64, DMLP: 128, Heads: 2}}
 	switch name {
 	case "grokking":
 		t.TrainShare = 0.5
+		c.LR, c.WeightDecay, c.MaxGradNorm, c.Steps = 2e-3, 2, 0.5, 1000
 	case "double-descent":
-		t.TrainShare, t.LabelNoise = 0.7, 0.15
+		t.TrainShare, t.LabelNoise, t.Shape.DModel = 0.7, 0.15, 48
+		c.LR, c.WeightDecay, c.MaxGradNorm, c.Steps = 3e-3, 1.5, -1, 1200
 	default:
 		return Task{}, train.Config{}, false
 	}
