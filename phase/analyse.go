@@ -44,7 +44,8 @@ func (o Options) filled(steps []int) (Options, error) {
 }
 
 // Analyse reads every checkpoint of the series, one module at a time, and
-// computes norms, angles, components and events. It needs no model.
+// computes norms, angles, components and events; the measures that the run wrote
+// down of itself are added. It needs no model.
 func Analyse(ctx context.Context, s *lora.Series, o Options) (rep *Report, err error) {
 	o, err = o.filled(s.Steps())
 	if err != nil {
@@ -72,7 +73,8 @@ func Analyse(ctx context.Context, s *lora.Series, o Options) (rep *Report, err e
 	if err := b.compression(ctx, r); err != nil {
 		return nil, err
 	}
-	return b.build(paths), nil
+	rep = b.build(paths)
+	return rep, rep.addMeasures()
 }
 
 // paths reduces every module in turn, and adds the combination of several.

@@ -120,7 +120,8 @@ func (r *Report) schema() (*arrow.Schema, error) {
 }
 
 // Write writes the report as an Arrow file, one row a checkpoint × module (the
-// combination of several modules as module "all"), wholly or not at all.
+// combination of several modules as module "all", a checkpoint without modules as
+// module ""), wholly or not at all.
 func (r *Report) Write(path string) error {
 	schema, err := r.schema()
 	if err != nil {
@@ -169,6 +170,9 @@ func (r *Report) fill(b *array.RecordBuilder) {
 		}
 		if c.Combined != nil {
 			fillRow(b, c, c.Combined, columns)
+		}
+		if len(c.Modules) == 0 && c.Combined == nil {
+			fillRow(b, c, &ModuleRow{NormA: Missing(), NormB: Missing(), NormDelta: Missing(), SubspaceDeg: Missing()}, columns)
 		}
 	}
 }
@@ -329,9 +333,11 @@ func (t *table) report() (r *Report, err error) {
 		return nil, err
 	}
 	for i, m := range modules {
-		if m.Name == Combined {
+		switch m.Name {
+		case Combined:
 			rows[i].Combined = m
-		} else {
+		case "": // of a run without adapters
+		default:
 			rows[i].Modules = append(rows[i].Modules, *m)
 		}
 	}

@@ -27,7 +27,7 @@ const (
 // turn or of a peak of the gradient is widened by the spacing of the checkpoints,
 // to which turns are placed (METRICS.md); that of behaviour is one of 95 % already.
 func (r *Report) within(e *Event) [2]int {
-	if e.Kind == KindBehaviour {
+	if e.Kind == KindBehaviour || e.Kind == KindProgress {
 		return e.Interval
 	}
 	return [2]int{e.Interval[0] - r.Spacing, e.Interval[1] + r.Spacing}
@@ -42,7 +42,7 @@ func (r *Report) lags() {
 			continue
 		}
 		for j := range r.Events {
-			if e := &r.Events[j]; e.Kind != KindBehaviour {
+			if e := &r.Events[j]; e.Kind != KindBehaviour && e.Kind != KindProgress {
 				r.Lags = append(r.Lags, r.lag(b, e))
 			}
 		}

@@ -33,13 +33,14 @@ type ProgressMeasure struct {
 // Move is one way of a curve from one level to another, between two turning points
 // or ends of the run.
 type Move struct {
-	From     int    `json:"from"` // step of the level before
-	To       int    `json:"to"`   // step of the level after
-	Start    Number `json:"start"`
-	End      Number `json:"end"`
-	Step     int    `json:"step"`     // from which on more than half of the way is made
-	Interval [2]int `json:"interval"` // within which noise leaves Step open
-	Quarters [2]int `json:"quarters"` // steps from which on a quarter and three quarters are made
+	From     int     `json:"from"` // step of the level before
+	To       int     `json:"to"`   // step of the level after
+	Start    Number  `json:"start"`
+	End      Number  `json:"end"`
+	Step     int     `json:"step"`     // from which on more than half of the way is made
+	Interval [2]int  `json:"interval"` // within which noise leaves Step open
+	Quarters [2]int  `json:"quarters"` // steps from which on a quarter and three quarters are made
+	Fit      *Number `json:"fit"`      // middle of the sigmoid that describes the move; null when none does
 }
 
 // Rise is how far the curve goes; negative for a fall.
@@ -102,9 +103,12 @@ func (r *Report) AddMeasures(source string, rows []train.Measures) error {
 		p.Measures = append(p.Measures, progressMeasure(name, rows))
 	}
 	r.Progress = p
+	var events []Event
 	for i := range p.Measures {
-		r.Events = append(r.Events, p.Measures[i].events()...)
+		events = append(events, p.Measures[i].events()...)
 	}
+	slices.SortStableFunc(events, func(a, b Event) int { return a.Step - b.Step })
+	r.Events = append(r.Events, events...)
 	p.leads()
 	p.descents()
 	return nil
@@ -137,7 +141,7 @@ func progressMeasure(name string, rows []train.Measures) ProgressMeasure {
 			y = append(y, v)
 		}
 	}
-	if len(y) < minPoints {
+	if len(y) < stats.MinTransitionPoints {
 		return m
 	}
 	noise := curveNoise(y)
@@ -145,16 +149,15 @@ func progressMeasure(name string, rows []train.Measures) ProgressMeasure {
 	smooth := running(y, smoothPoints, stats.Median)
 	turns := turningPoints(smooth, max(minSwing*spread(smooth), swingNoise*noise))
 	for i := 1; i < len(turns); i++ {
-		m.Moves = append(m.Moves, newMove(m.Steps, smooth, turns[i-1], turns[i], noise))
+		m.Moves = append(m.Moves, newMove(m.Steps, y, smooth, turns[i-1], turns[i], noise))
 	}
 	return m
 }
 
-// What a curve must do to have moved: it has minPoints values; smoothPoints values are smoothed over by
+// What a curve must do to have moved: smoothPoints values are smoothed over by
 // their median, and the smoothed curve swings by minSwing of its range and
 // swingNoise times the noise of a value.
 const (
-	minPoints    = 8
 	smoothPoints = 5
 	minSwing     = 0.1
 	swingNoise   = 5

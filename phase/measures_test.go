@@ -1,8 +1,15 @@
 package phase
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -69,15 +76,15 @@ func TestMeasuresOfAGrokkedRun(t *testing.T) {
 func TestMoveIntervals(t *testing.T) {
 	for _, noise := range []float64{0, 0.02, 0.1, 0.3} {
 		hit := 0
-		for seed := range uint64(100) {
+		for seed := range uint64(20) {
 			m := progressMeasure("restricted_loss", grokked(noise, rand.New(rand.NewPCG(seed, 7))))
 			if all := m.counting(); len(all) == 1 && all[0].Interval[0] <= 300 && all[0].Interval[1] >= 300 {
 				hit++
 			}
 		}
-		t.Logf("noise %g: %d of 100 intervals hold the step", noise, hit)
-		if hit < 93 {
-			t.Errorf("noise %g: %d of 100 intervals hold the step, expected at least 93", noise, hit)
+		t.Logf("noise %g: %d of 20 intervals hold the step", noise, hit)
+		if hit < 19 {
+			t.Errorf("noise %g: %d of 20 intervals hold the step, expected at least 19", noise, hit)
 		}
 	}
 }
@@ -131,6 +138,48 @@ func TestDoubleDescent(t *testing.T) {
 		if got := curve(f).Descents; len(got) > 0 {
 			t.Errorf("%s: found %v", name, got)
 		}
+	}
+}
+
+// TestRunOfWholeModels: a run without adapters is reported by its measures and its
+// log, and read back as it was written.
+func TestRunOfWholeModels(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := AnalyseMeasures(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without measures: found %v, expected fs.ErrNotExist", err)
+	}
+	if err := train.WriteMeasures(dir, grokked(0.03, rand.New(rand.NewPCG(1, 1)))); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []int{500, 1000} {
+		at := filepath.Join(dir, fmt.Sprintf("checkpoint-%d", step))
+		if err := os.Mkdir(at, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		log := `{"global_step": 1000, "log_history": [{"step": 500, "loss": 0.5, "grad_norm": 1.5}, {"step": 1000, "loss": 0.25, "grad_norm": 1}]}`
+		if err := os.WriteFile(filepath.Join(at, "trainer_state.json"), []byte(log), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := AnalyseMeasures(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Checkpoints) != 2 || r.Checkpoints[1].Loss != 0.25 || len(r.Modules) != 0 || len(r.Events) == 0 || r.Progress == nil {
+		t.Fatalf("found %d checkpoints, modules %v, %d events", len(r.Checkpoints), r.Modules, len(r.Events))
+	}
+	path := filepath.Join(dir, "phase.arrow")
+	if err := r.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	again, err := ReadReport(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := json.Marshal(r)
+	b, _ := json.Marshal(again)
+	if !bytes.Equal(a, b) {
+		t.Errorf("read back:\n%s\nexpected:\n%s", b, a)
 	}
 }
 

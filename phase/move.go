@@ -3,11 +3,14 @@ package phase
 import (
 	"math"
 	"slices"
+
+	"agar/model/stats"
 )
 
-// newMove is the way of a curve from index a to index b, with the steps at which
-// its smoothed values have made half of it.
-func newMove(steps []int, smooth []float64, a, b int, noise float64) Move {
+// newMove is the way of a curve y from index a to index b, with the steps at which
+// its smoothed values have made half of it. Where a sigmoid describes it, as it does a
+// change of behaviour, the interval takes in that of its middle.
+func newMove(steps []int, y, smooth []float64, a, b int, noise float64) Move {
 	rise := smooth[b] - smooth[a]
 	share := func(i int) float64 { return (smooth[i] - smooth[a]) / rise }
 	// after is the first index from which on more than x of the way is made.
@@ -27,11 +30,32 @@ func newMove(steps []int, smooth []float64, a, b int, noise float64) Move {
 		return i
 	}
 	open := 2 * noise / math.Abs(rise)
-	return Move{
+	m := Move{
 		From: steps[a], To: steps[b], Start: Number(smooth[a]), End: Number(smooth[b]), Step: steps[after(0.5)],
 		Interval: [2]int{steps[until(0.5-open)], steps[after(min(0.5+open, 1-1e-9))]},
 		Quarters: [2]int{steps[after(0.25)], steps[after(0.75)]},
 	}
+	m.fit(steps[a:b+1], y[a:b+1])
+	return m
+}
+
+// fit puts a sigmoid through the values of a move.
+func (m *Move) fit(steps []int, y []float64) {
+	t := make([]float64, len(steps))
+	for i, s := range steps {
+		t[i] = float64(s)
+	}
+	f := stats.NewTransitionFitter(t)
+	if f == nil {
+		return
+	}
+	fit := f.Fit(y, nil)
+	if !fit.Found() {
+		return
+	}
+	at := Number(fit.At)
+	m.Fit = &at
+	m.Interval[0], m.Interval[1] = min(m.Interval[0], int(fit.Lo)), max(m.Interval[1], int(math.Ceil(fit.Hi)))
 }
 
 // events are the moves of a measure that count.
@@ -39,7 +63,7 @@ func (m *ProgressMeasure) events() (out []Event) {
 	for _, x := range m.counting() {
 		out = append(out, Event{
 			Kind: KindProgress, Measure: m.Name, Step: x.Step, Statistic: Number(x.Rise()), SE: Number(math.Sqrt2 * float64(m.Noise)), Unit: m.Unit,
-			Interval: x.Interval, Prominence: Missing(), Agreement: Agreement{Ks: []int{}, Steps: []int{x.Step}, PlainMax: []int{}, Modules: []string{}},
+			Interval: x.Interval, Prominence: Missing(), Agreement: Agreement{Ks: []int{}, Steps: []int{x.Step}, PlainMax: []int{}, Modules: []string{}, Measures: []string{m.Name}}, Lambda: Missing(),
 		})
 	}
 	return out

@@ -15,7 +15,7 @@ type Report struct {
 	Modules     []ModuleSummary `json:"modules"`     // by module, the combination last when there are several
 	Checkpoints []CheckpointRow `json:"checkpoints"` // ascending by step
 	Log         []LogRow        `json:"log"`         // the trainer's own rows
-	Events      []Event         `json:"events"`      // strongest first; [] when there are none
+	Events      []Event         `json:"events"`      // turns, strongest first, gradient peaks, behaviour, then progress in its order; [] when there are none
 	PCA         PCA             `json:"pca"`         // of the path
 	ZeroSteps   []int           `json:"zero_steps"`  // checkpoints whose B is all zeros; they have no angles
 	Noise       Noise           `json:"noise"`       // whether the angles can be read at all

@@ -147,7 +147,7 @@ func (r *Report) beside(e *Event, t *Report) TwinAt {
 	}
 	for i := range t.Events {
 		o := &t.Events[i]
-		if o.Kind == e.Kind && overlap(r.within(e), t.within(o)) {
+		if o.Kind == e.Kind && (e.Kind != KindProgress || o.Measure == e.Measure) && overlap(r.within(e), t.within(o)) {
 			x.Label, x.Step, x.Statistic, x.SE = TwinShared, &o.Step, o.Statistic, o.SE
 			break
 		}
@@ -176,6 +176,13 @@ func (t *Report) observed(e *Event, at [2]int) bool {
 		for _, l := range t.Log {
 			if l.GradSmooth.OK() {
 				grow(l.Step)
+			}
+		}
+	case KindProgress:
+		if t.Progress != nil {
+			if m := t.Progress.Measure(e.Measure); m != nil && len(m.Steps) > 0 {
+				grow(m.Steps[0])
+				grow(m.Steps[len(m.Steps)-1])
 			}
 		}
 	case KindBehaviour:

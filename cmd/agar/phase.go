@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -64,10 +65,6 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 	if err := cmp.Or(outFile("--out", o.out), outFile("--trajectory-out", o.follow.out)); err != nil {
 		return err
 	}
-	s, err := lora.OpenSeries(run)
-	if err != nil {
-		return refused(err)
-	}
 	po, err := o.analysis(c)
 	if err != nil {
 		return err
@@ -75,7 +72,7 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 	r := newReporter(c)
 	defer r.close()
 	po.Progress = progress.Func(r.report).Named("phase")
-	rep, err := phase.Analyse(c.Context(), s, po)
+	s, rep, err := analyse(c.Context(), run, po)
 	if err != nil {
 		return refused(err)
 	}
@@ -86,6 +83,9 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 		return err
 	}
 	res := phaseResult{Report: rep}
+	if o.follow.asked() && s == nil {
+		return refused(fmt.Errorf("%s: found no adapters whose features could be followed, expected checkpoint-N/adapter_model.safetensors", run))
+	}
 	if o.follow.asked() {
 		if res.Trajectory, err = o.follow.run(c, s, r); err != nil {
 			return err
@@ -96,6 +96,24 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 		return printJSON(c.OutOrStdout(), res)
 	}
 	return printPhase(c.OutOrStdout(), res)
+}
+
+// analyse reports on the series of a run; of one without adapters, whose series is
+// nil, on its measures.
+func analyse(ctx context.Context, run string, o phase.Options) (*lora.Series, *phase.Report, error) {
+	s, err := lora.OpenSeries(run)
+	if err == nil {
+		rep, err := phase.Analyse(ctx, s, o)
+		return s, rep, err
+	}
+	if !errors.Is(err, lora.ErrNoCheckpoints) {
+		return nil, nil, err
+	}
+	rep, other := phase.AnalyseMeasures(run)
+	if errors.Is(other, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	return nil, rep, other
 }
 
 // phaseResult is the contract of `agar phase RUN --json`: the report, and what
@@ -135,12 +153,18 @@ func writeReport(rep *phase.Report, run, out string, r *reporter) error {
 func printPhase(w io.Writer, res phaseResult) error {
 	rep := res.Report
 	first, last := rep.Checkpoints[0].Step, rep.Checkpoints[len(rep.Checkpoints)-1].Step
-	fmt.Fprintf(w, "%s: %d checkpoints, steps %d to %d, usually %d apart\n%s\n\n", rep.Run, len(rep.Checkpoints), first, last, rep.Spacing, rep.Convention)
-	if err := printCheckpoints(w, rep); err != nil {
+	fmt.Fprintf(w, "%s: %d checkpoints, steps %d to %d, usually %d apart\n", rep.Run, len(rep.Checkpoints), first, last, rep.Spacing)
+	if len(rep.Modules) > 0 {
+		fmt.Fprintf(w, "%s\n\n", rep.Convention)
+		if err := printCheckpoints(w, rep); err != nil {
+			return err
+		}
+		printModules(w, rep)
+	}
+	printEvents(w, rep)
+	if err := printProgress(w, rep.Progress); err != nil {
 		return err
 	}
-	printModules(w, rep)
-	printEvents(w, rep)
 	if err := printBeside(w, rep); err != nil {
 		return err
 	}

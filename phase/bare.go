@@ -1,0 +1,91 @@
+package phase
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"agar/model/lora"
+	"agar/model/train"
+)
+
+// AnalyseMeasures reports on a run without adapters, a fine-tune in full or a model
+// grown from nothing, by what it wrote down of itself: its measures and the trainer's
+// log. It has no modules, no angles and no components. A run without measures.jsonl
+// wraps fs.ErrNotExist.
+func AnalyseMeasures(run string) (*Report, error) {
+	rows, err := train.ReadMeasures(run)
+	if err != nil {
+		return nil, fmt.Errorf("phase: %w", err)
+	}
+	steps, state, err := bareRun(run)
+	if err != nil {
+		return nil, fmt.Errorf("phase: %w", err)
+	}
+	if len(steps) == 0 {
+		for _, m := range rows {
+			steps = append(steps, m.Step)
+		}
+	}
+	b := &builder{steps: steps, ks: []int{}, dks: []int{}}
+	b.rep = &Report{
+		Format: Format, Run: run, Spacing: spacingOf(steps), Unit: unitOf(steps), Ks: []int{}, DebiasedKs: []int{}, Convention: convention,
+		Modules: []ModuleSummary{}, Events: []Event{}, ZeroSteps: []int{}, Log: []LogRow{}, Lags: []Lag{}, Degenerate: []Degenerate{}, Definitions: definitions,
+		PCA: PCA{Ratios: []Number{}, RandomWalk: randomWalkShares}, Noise: Noise{MedianDeg: Missing()},
+		Warnings: []string{"the checkpoints hold whole models, no adapters: angles and norms of ΔW are left out"},
+	}
+	b.checkpoints(&lora.Series{Run: run, State: state})
+	b.gradient()
+	return b.rep, b.rep.AddMeasures(filepath.Join(run, train.MeasuresFile), rows)
+}
+
+var wholeCheckpoint = regexp.MustCompile(`^checkpoint-(\d+)$`)
+
+// bareRun lists the steps of the checkpoints in a run, and reads the log that the
+// last one with a log has.
+func bareRun(run string) (steps []int, state *lora.TrainerState, err error) {
+	entries, err := os.ReadDir(run)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		if g := wholeCheckpoint.FindStringSubmatch(e.Name()); g != nil {
+			if n, err := strconv.Atoi(g[1]); err == nil {
+				steps = append(steps, n)
+			}
+		}
+	}
+	slices.Sort(steps)
+	for i := len(steps) - 1; i >= 0; i-- {
+		path := filepath.Join(run, fmt.Sprintf("checkpoint-%d", steps[i]), "trainer_state.json")
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if state, err = lora.ParseTrainerState(data); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", path, err)
+		}
+		break
+	}
+	return steps, state, nil
+}
+
+// addMeasures adds what the run wrote down of itself, if it did.
+func (r *Report) addMeasures() error {
+	rows, err := train.ReadMeasures(r.Run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("phase: %w", err)
+	}
+	return r.AddMeasures(filepath.Join(r.Run, train.MeasuresFile), rows)
+}
