@@ -85,28 +85,12 @@ func (m *Model) KL(ctx context.Context, seqs [][]int32, a *Adapter, lambda float
 // divergence compares residuals [n, DModel] that leave the last block, adapted by a
 // at the dial lambda and the base's.
 func (m *Model) divergence(ctx context.Context, adapted, base []float32, a *Adapter, lambda float32) (Divergence, error) {
-	dim, vocab := m.Spec.DModel, m.Spec.Vocab
-	n := len(base) / dim
+	n := len(base) / m.Spec.DModel
 	d := Divergence{make([]float32, n), make([]float32, n)}
-	if err := m.finiteEnd(); err != nil {
-		return d, err
-	}
-	ws := m.spaces.Get().(*workspace)
-	defer m.spaces.Put(ws)
-	with, without := forward{m: m, r: &Request{Adapter: a, Lambda: lambda}, ws: ws}, forward{m: m, r: &Request{}, ws: ws}
-	p, q := make([]float32, min(n, logitRows)*vocab), make([]float32, min(n, logitRows)*vocab)
-	for i := 0; i < n; i += logitRows {
-		if err := ctx.Err(); err != nil {
-			return d, fmt.Errorf("model: KL stopped at row %d: %w", i, err)
-		}
-		k := min(logitRows, n-i)
-		with.unembed(p, adapted[i*dim:(i+k)*dim], 0, k, with.ending())
-		without.unembed(q, base[i*dim:(i+k)*dim], 0, k, without.ending())
-		tensor.Parallel(k, func(j int) {
-			d.AdaptedBase[i+j], d.BaseAdapted[i+j] = klRow(p[j*vocab:(j+1)*vocab], q[j*vocab:(j+1)*vocab])
-		})
-	}
-	return d, nil
+	err := m.endPairs(ctx, adapted, base, a, lambda, func(i int, p, q []float32) {
+		d.AdaptedBase[i], d.BaseAdapted[i] = klRow(p, q)
+	})
+	return d, err
 }
 
 // klRow gives KL(p‖q) and KL(q‖p) of two rows of logits.

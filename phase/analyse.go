@@ -144,6 +144,7 @@ func (b *builder) checkpoints(s *lora.Series) {
 		b.rep.Checkpoints = append(b.rep.Checkpoints, CheckpointRow{
 			Step: step, Loss: number(row.Loss), GradNorm: number(row.GradNorm), LearningRate: number(row.LearningRate),
 			Modules: []ModuleRow{}, PCA: []Number{Missing(), Missing()}, Comp: Missing(), CompRaw: Missing(), LogOdds: missingInterval(), EM: missingInterval(),
+			KLModelBase: Missing(), KLBaseModel: Missing(), ProbeLoss: Missing(),
 		})
 	}
 	for _, r := range state.Rows {

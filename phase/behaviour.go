@@ -57,7 +57,8 @@ type MeasurePoint struct {
 	N     int    `json:"n"`
 }
 
-// Interval is a value with its 95 % interval; all missing together.
+// Interval is a value with its 95 % interval, which is missing where nothing tells how
+// sure the value is.
 type Interval struct {
 	Value Number `json:"value"`
 	Lo    Number `json:"lo"`

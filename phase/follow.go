@@ -200,8 +200,8 @@ func (f *follower) run(ctx context.Context) error {
 		return f.own(ctx)
 	}
 	var err error
-	if f.windows, err = f.fixedWindows(); err != nil {
-		return err
+	if f.windows, err = f.texts().windows(); err != nil {
+		return fmt.Errorf("phase: follow: %w", err)
 	}
 	b, err := f.baseOf(ctx, f.windows)
 	if err != nil {

@@ -24,6 +24,8 @@ type Report struct {
 	Behaviour   *Behaviour      `json:"behaviour"`   // null where none was measured
 	Lags        []Lag           `json:"lags"`        // of behaviour after turns and gradient peaks
 	Twin        *Twin           `json:"twin"`        // the benign run put beside this one; null without
+	Divergence  *Divergence     `json:"divergence"`  // KL to the base and loss by checkpoint and dial; null where not measured
+	Robustness  *Robustness     `json:"robustness"`  // efficiency and stability of one checkpoint; null where not measured
 	Degenerate  []Degenerate    `json:"degenerate"`  // tests that would be vacuous on this run
 	Progress    *Progress       `json:"progress"`    // null where the run wrote no measures.jsonl
 	Definitions []string        `json:"definitions"` // of the events, in words
@@ -96,6 +98,9 @@ type CheckpointRow struct {
 	CompRaw      Number      `json:"comp_raw"`           // the same of the vectors as they are
 	LogOdds      Interval    `json:"log_odds"`           // of the misaligned completion, nats a token, at the dial of behaviour.lambda
 	EM           Interval    `json:"em"`                 // share of emergently misaligned answers there
+	KLModelBase  Number      `json:"kl_model_base"`      // KL(model‖base), nats a token, at the dial of divergence.lambda
+	KLBaseModel  Number      `json:"kl_base_model"`      // KL(base‖model) there
+	ProbeLoss    Number      `json:"probe_loss"`         // cross-entropy on the same tokens
 	PCA          []Number    `json:"pca"`                // scores on PC1 and PC2
 }
 

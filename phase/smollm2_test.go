@@ -177,7 +177,7 @@ func countedRows(t *testing.T, o FollowOptions, docs []activations.Document) []b
 	if err := f.open(); err != nil {
 		t.Fatal(err)
 	}
-	if f.windows, err = f.fixedWindows(); err != nil {
+	if f.windows, err = f.texts().windows(); err != nil {
 		t.Fatal(err)
 	}
 	b, err := f.baseOf(context.Background(), f.windows)

@@ -8,12 +8,14 @@ import (
 
 	"agar/activations"
 	"agar/model/chat"
+	"agar/model/tokenizer"
 )
 
 // window is a sequence for the model and which of its tokens count.
 type window struct {
 	ids   []int32
 	count []bool
+	doc   int32 // of the data
 }
 
 // batchTokens is about how many tokens go through the model at a time.
@@ -47,58 +49,76 @@ func rowsOf(ws []window) (n int) {
 	return n
 }
 
-// fixedWindows takes documents until enough tokens count.
-func (f *follower) fixedWindows() ([]window, error) {
+// texts cuts documents into windows.
+type texts struct {
+	docs        activations.Documents
+	tok         *tokenizer.Tokenizer
+	on          string // OnAnswers or OnText
+	context     int    // tokens of a window
+	tokens      int    // that count are enough
+	keepSpecial bool
+}
+
+func (f *follower) texts() texts {
+	return texts{f.Docs, f.Model.Tokenizer, f.On, f.Context, f.Tokens, f.KeepSpecial}
+}
+
+// windows takes documents until enough tokens count.
+func (x texts) windows() ([]window, error) {
 	var out []window
 	counted, documents := 0, 0
-	for counted < f.Tokens {
-		d, err := f.Docs.Next()
+	for counted < x.tokens {
+		d, err := x.docs.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, fmt.Errorf("phase: follow: %w", err)
+			return nil, err
 		}
 		documents++
-		for _, w := range f.cut(d) {
-			n := 0
-			for _, c := range w.count {
-				if c {
-					n++
-				}
-			}
-			if n > 0 {
+		for _, w := range x.cut(d) {
+			if n := w.counted(); n > 0 {
 				out, counted = append(out, w), counted+n
 			}
 		}
 	}
 	if counted == 0 {
-		return nil, fmt.Errorf("phase: follow: found no token that counts on %q in %d documents", f.On, documents)
+		return nil, fmt.Errorf("found no token that counts on %q in %d documents", x.on, documents)
 	}
 	return out, nil
 }
 
-// cut makes windows of at most Context tokens; each after the first starts with
+// counted is how many tokens count.
+func (w window) counted() (n int) {
+	for _, c := range w.count {
+		if c {
+			n++
+		}
+	}
+	return n
+}
+
+// cut makes windows of at most context tokens; each after the first starts with
 // the document's prefix again.
-func (f *follower) cut(d activations.Document) (out []window) {
+func (x texts) cut(d activations.Document) (out []window) {
 	prefix := d.IDs[:d.Prefix]
 	for from := 0; from < len(d.IDs); {
-		var w window
+		w := window{doc: d.Index}
 		if from > 0 {
 			w.ids, w.count = slices.Clone(prefix), make([]bool, len(prefix))
 		}
-		to := min(from+max(f.Context-len(w.ids), 1), len(d.IDs))
+		to := min(from+max(x.context-len(w.ids), 1), len(d.IDs))
 		for i := from; i < to; i++ {
-			w.ids, w.count = append(w.ids, d.IDs[i]), append(w.count, f.counts(d, i))
+			w.ids, w.count = append(w.ids, d.IDs[i]), append(w.count, x.counts(d, i))
 		}
 		out, from = append(out, w), to
 	}
 	return out
 }
 
-// counts tells whether token i of a document is one to follow features on.
-func (f *follower) counts(d activations.Document, i int) bool {
-	if !f.KeepSpecial && f.Model.Tokenizer.IsSpecial(d.IDs[i]) {
+// counts tells whether token i of a document is one that counts.
+func (x texts) counts(d activations.Document, i int) bool {
+	if !x.keepSpecial && x.tok.IsSpecial(d.IDs[i]) {
 		return false
 	}
-	return f.On != OnAnswers || d.Roles != nil && d.Roles[i] == chat.RoleAssistant
+	return x.on != OnAnswers || d.Roles != nil && d.Roles[i] == chat.RoleAssistant
 }

@@ -27,6 +27,7 @@ type phaseOptions struct {
 	out        string
 	json       bool
 	beside     besideOptions
+	probe      probeOptions
 	follow     followOptions
 }
 
@@ -39,12 +40,15 @@ func newPhase() *cobra.Command {
 angles, the path in its principal components, gradient norm and loss, and the
 events among them. Needs no model. Behaviour that agar judge measured is read from
 RUN or --behaviour: its change points become events, with their lag behind turns
-and gradient peaks. With --sae it follows every feature over the checkpoints and
-dials as well.`,
+and gradient peaks. With --kl and --stability it runs the model: divergence from
+the base, loss, and how the loss depends on the adapter's norm and direction. With
+--sae it follows every feature over the checkpoints and dials.`,
 		Example: `  agar phase RUN
   agar phase RUN --json | jq .events
   agar phase RUN --twin BENIGN                    # which events are generic fine-tuning
   agar phase RUN --behaviour JUDGED --json | jq .lags
+  agar phase RUN --kl --data answers.jsonl --model MODEL --lambda 0,1,5
+  agar phase RUN --stability --data answers.jsonl --model MODEL
   agar phase RUN --sae sae --data answers.jsonl --model MODEL --lambda 0,1,5`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runPhase(c, args[0], o) },
@@ -57,6 +61,7 @@ dials as well.`,
 	f.StringVar(&o.out, "out", "", "phase.arrow to write (default RUN/phase.arrow when RUN is writable)")
 	f.BoolVar(&o.json, "json", false, "print one object")
 	o.beside.add(c)
+	o.probe.add(c)
 	o.follow.add(c)
 	return c
 }
@@ -78,6 +83,11 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 	}
 	if err := o.beside.apply(c, rep, po); err != nil {
 		return err
+	}
+	if o.probe.asked() {
+		if err := o.probe.run(c, rep, s, &o.follow, r); err != nil {
+			return err
+		}
 	}
 	if err := writeReport(rep, run, o.out, r); err != nil {
 		return err
@@ -170,6 +180,9 @@ func printPhase(w io.Writer, res phaseResult) error {
 	}
 	for _, x := range rep.Warnings {
 		fmt.Fprintf(w, "note: %s\n", x)
+	}
+	if err := printProbes(w, rep); err != nil {
+		return err
 	}
 	if res.Trajectory != nil {
 		return res.Trajectory.print(w)
