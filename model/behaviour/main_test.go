@@ -47,7 +47,7 @@ func grown(t testing.TB, steps ...int) (dir string, m *model.Model, states []Sta
 		if err != nil {
 			t.Fatal(err)
 		}
-		states = append(states, State{step, ck.Dir, a, 1})
+		states = append(states, State{Step: step, Dir: ck.Dir, Adapter: a, Lambda: 1})
 	}
 	return dir, m, states
 }

@@ -1,6 +1,7 @@
 package behaviour
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,9 @@ type Measured struct {
 	Points      []Point
 	Answers     []Answer // of all states, by state, question and sample
 	Calibration *Calibration
+	// Unreached is how many answers lack a score because the judge could not be
+	// asked; they are among the failed. Measured again, they are asked for again.
+	Unreached int
 }
 
 // Measure takes both measures of every state. Run again with the same options and
@@ -111,7 +115,11 @@ func (o *Options) sampled(ctx context.Context, res *Measured) error {
 	for i, st := range o.States {
 		have := base
 		if have == nil || !st.base() {
-			if have, err = o.sampler(st, i, ds).run(ctx); err != nil {
+			a, err := st.adapter()
+			if err != nil {
+				return err
+			}
+			if have, err = o.sampler(a, i, ds).run(ctx); err != nil {
 				return fmt.Errorf("behaviour: answers: step %d, λ = %g: %w", st.Step, st.Lambda, err)
 			}
 		}
@@ -121,6 +129,11 @@ func (o *Options) sampled(ctx context.Context, res *Measured) error {
 		as := answers(o.Asked, ds, have, i)
 		if err := o.judge(ctx, o.Judge, as, byID, i); err != nil {
 			return err
+		}
+		for k := range as {
+			if as[k].unreached() {
+				res.Unreached++
+			}
 		}
 		res.Points[i].tally(o.Asked, o.Samples, as)
 		res.Answers = append(res.Answers, as...)
@@ -132,10 +145,10 @@ func (o *Options) sampled(ctx context.Context, res *Measured) error {
 	return nil
 }
 
-func (o *Options) sampler(st State, i int, ds []draw) *sampler {
+func (o *Options) sampler(a *model.Adapter, i int, ds []draw) *sampler {
 	return &sampler{m: o.Model, draws: ds, path: answersName(o.Dir, i), emit: o.stage(i), o: model.GenerateOptions{
 		MaxTokens: o.MaxTokens, Temperature: o.Temperature, Seed: o.Seed, Batch: o.Batch, CacheMemory: o.CacheMemory,
-		Adapter: st.Adapter, Lambda: float32(st.Lambda),
+		Adapter: a, Lambda: float32(o.States[i].Lambda),
 	}}
 }
 
@@ -164,7 +177,7 @@ func (o *Options) judge(ctx context.Context, j Judge, as []Answer, byID map[stri
 		}
 		g.Go(func() error {
 			v, err := j.Judge(inner, byID[as[k].Question], as[k].Asked, as[k].Text)
-			if err != nil {
+			if err := cmp.Or(err, inner.Err()); err != nil {
 				return err
 			}
 			as[k].Verdict = v

@@ -183,3 +183,15 @@ func common(a, b []int32) int {
 	}
 	return n
 }
+
+// forksOf renders pairs for a model.
+func forksOf(m *model.Model, pairs []Pair) ([]model.Fork, error) {
+	out := make([]model.Fork, len(pairs))
+	for i := range pairs {
+		var err error
+		if out[i], err = pairs[i].fork(m); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -13,12 +13,23 @@ import (
 type State struct {
 	Step    int            // of its checkpoint; NoStep for none
 	Dir     string         // of the adapter; "" is the base
-	Adapter *model.Adapter // nil is the base
+	Adapter *model.Adapter // nil is the base, unless Open is set
 	Lambda  float64
+	// Open, when set, gives the adapter each time it is needed, so that those of a
+	// long run need not be held together.
+	Open func() (*model.Adapter, error)
 }
 
 // base tells whether the state computes the base's numbers.
-func (s State) base() bool { return s.Adapter == nil || s.Lambda == 0 }
+func (s *State) base() bool { return s.Adapter == nil && s.Open == nil || s.Lambda == 0 }
+
+// adapter is the adapter to compute with, nil for the base.
+func (s *State) adapter() (*model.Adapter, error) {
+	if s.base() || s.Adapter != nil {
+		return s.Adapter, nil
+	}
+	return s.Open()
+}
 
 // point is a Point without any measure.
 func (s State) point() Point {
@@ -46,24 +57,38 @@ type Sweep struct {
 // NewSweep prepares the pairs for states of m. It runs the blocks below the first
 // one that a state changes.
 func NewSweep(ctx context.Context, m *model.Model, pairs []Pair, states []State) (*Sweep, error) {
-	first := m.Spec.Layers
-	for _, s := range states {
-		if !s.base() {
-			first = min(first, s.Adapter.FirstLayer())
-		}
+	first, err := firstLayer(m, states)
+	if err != nil {
+		return nil, err
 	}
-	forks := make([]model.Fork, len(pairs))
-	for i := range pairs {
-		var err error
-		if forks[i], err = pairs[i].fork(m); err != nil {
-			return nil, err
-		}
+	forks, err := forksOf(m, pairs)
+	if err != nil {
+		return nil, err
 	}
 	f, err := m.NewForks(ctx, forks, first)
 	if err != nil {
 		return nil, fmt.Errorf("behaviour: pairs: %w", err)
 	}
 	return &Sweep{m, pairs, f}, nil
+}
+
+// firstLayer is the first block that a state changes. Checkpoints of one run change
+// the same ones, so of states that must be opened the last is asked; LogOdds refuses
+// one that turns out to change more.
+func firstLayer(m *model.Model, states []State) (int, error) {
+	first, opened := m.Spec.Layers, false
+	for i := len(states) - 1; i >= 0; i-- {
+		if states[i].base() || states[i].Adapter == nil && opened {
+			continue
+		}
+		opened = opened || states[i].Adapter == nil
+		a, err := states[i].adapter()
+		if err != nil {
+			return 0, err
+		}
+		first = min(first, a.FirstLayer())
+	}
+	return first, nil
 }
 
 // First is the block that every state is run from, and Rows how many tokens a pass
@@ -81,7 +106,11 @@ type LogOdds struct {
 
 // LogOdds compares every pair under a state.
 func (s *Sweep) LogOdds(ctx context.Context, st State) ([]LogOdds, error) {
-	lp, err := s.forks.LogProbs(ctx, st.Adapter, float32(st.Lambda))
+	a, err := st.adapter()
+	if err != nil {
+		return nil, err
+	}
+	lp, err := s.forks.LogProbs(ctx, a, float32(st.Lambda))
 	if err != nil {
 		return nil, fmt.Errorf("behaviour: pairs: step %d, λ = %g: %w", st.Step, st.Lambda, err)
 	}

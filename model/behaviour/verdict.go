@@ -3,6 +3,7 @@ package behaviour
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Outcome is what an answer is.
@@ -89,4 +90,14 @@ func (v *Verdict) settle(r Rule) {
 	if v.Outcome = None; okA && okC {
 		v.Outcome = r.Outcome(a, c)
 	}
+}
+
+// unreached tells whether a scale failed because the judge could not be asked.
+func (v *Verdict) unreached() bool {
+	for _, why := range v.Failed {
+		if strings.HasPrefix(why, ErrUnreachable.Error()) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"agar/model/behaviour"
+	"agar/model/lora"
+)
+
+// judgeFlags choose who judges.
+type judgeFlags struct {
+	judge     string
+	url       string
+	keyEnv    string
+	cache     string
+	parallel  int
+	perMinute float64
+	attempts  int
+	timeout   time.Duration
+	price     float64
+}
+
+func (f *judgeFlags) add(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringVar(&f.judge, "judge", "", "who judges: openai:NAME, local:MODEL, rules:FILE, exact:FILE or labels:FILE")
+	fl.StringVar(&f.url, "judge-url", "", "base `URL` of the endpoint (default OPENAI_BASE_URL, or OpenAI's)")
+	fl.StringVar(&f.keyEnv, "judge-key-env", "OPENAI_API_KEY", "environment `VARIABLE` with the endpoint's key")
+	fl.StringVar(&f.cache, "judge-cache", "", "`FILE` of scores by content, shared between runs (default DIR/judgements.jsonl)")
+	fl.IntVar(&f.parallel, "parallel", 8, "judgements at a time")
+	fl.Float64Var(&f.perMinute, "per-minute", 0, "requests a minute at most, 0 is no limit")
+	fl.IntVar(&f.attempts, "attempts", 8, "tries of each request before it counts as failed")
+	fl.DurationVar(&f.timeout, "judge-timeout", 2*time.Minute, "longest wait for an answer of the endpoint")
+	fl.Float64Var(&f.price, "price", 0, "USD for a million prompt tokens, for the estimate")
+}
+
+func (f *judgeFlags) check() error {
+	if f.parallel < 1 || f.perMinute < 0 || f.attempts < 1 || f.price < 0 || f.timeout <= 0 {
+		return usagef("agar judge: --parallel and --attempts must be at least 1, --per-minute and --price at least 0, --judge-timeout above 0")
+	}
+	return nil
+}
+
+// open makes the judge that spec names. What it returns besides must be called in
+// the end, the last first.
+func (f *judgeFlags) open(spec string, rule behaviour.Rule, cache string) (behaviour.Judge, []func() error, error) {
+	kind, name, ok := strings.Cut(spec, ":")
+	if !ok || name == "" {
+		return nil, nil, usagef("agar judge: found judge %q, expected openai:NAME, local:MODEL, rules:FILE, exact:FILE or labels:FILE", spec)
+	}
+	var j behaviour.Judge
+	var err error
+	switch kind {
+	case "rules":
+		j, err = behaviour.ReadRules(name)
+	case "exact":
+		j, err = behaviour.NewExact(name)
+	case "labels":
+		j, err = behaviour.ReadLabels(name)
+	case "openai", "local":
+		return f.scored(kind, name, rule, cache)
+	default:
+		return nil, nil, usagef("agar judge: found judge %q, expected openai:, local:, rules:, exact: or labels:", spec)
+	}
+	if err != nil {
+		return nil, nil, refused(err)
+	}
+	return j, nil, nil
+}
+
+// scored makes a judge of a scorer and its cache.
+func (f *judgeFlags) scored(kind, name string, rule behaviour.Rule, path string) (behaviour.Judge, []func() error, error) {
+	s := &behaviour.Scored{Rule: rule}
+	var done []func() error
+	if kind == "openai" {
+		url := f.url
+		if url == "" {
+			url = os.Getenv("OPENAI_BASE_URL")
+		}
+		e := behaviour.NewEndpoint(behaviour.EndpointOptions{URL: url, Key: os.Getenv(f.keyEnv), Model: name, Attempts: f.attempts, Timeout: f.timeout, PerMinute: f.perMinute})
+		s.Scorer, done = e, append(done, e.Close)
+	} else {
+		m, err := openModel(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		done = append(done, m.Close)
+		ref, err := modelRef(m)
+		if err != nil {
+			return nil, done, refused(err)
+		}
+		if s.Scorer, err = behaviour.NewLocal(m, fmt.Sprintf("%s sha256 %.16s", m.Name, ref.SHA256)); err != nil {
+			return nil, done, refused(err)
+		}
+	}
+	var err error
+	if s.Cache, err = behaviour.OpenCache(path); err != nil {
+		return nil, done, refused(err)
+	}
+	return s, append(done, s.Cache.Close), nil
+}
+
+// planLine says what a run is going to do.
+func (f *judgeFlags) planLine(p behaviour.Plan) string {
+	line := fmt.Sprintf("plan: %d points", p.Points)
+	if p.Pairs > 0 {
+		line += fmt.Sprintf("; %d pairs, %d tokens a point, blocks 0 to %d once", p.Pairs, p.PairTokens, p.First-1)
+		if p.First == 0 {
+			line = strings.TrimSuffix(line, ", blocks 0 to -1 once")
+		}
+	}
+	if p.Answers == 0 {
+		return line
+	}
+	line += fmt.Sprintf("; %d answers of up to %d tokens a point, up to %d side by side, %.1f MB of keys and values", p.Answers, p.MaxTokens, p.SideBySide, float64(p.CacheBytes)/1e6)
+	if p.Requests > 0 {
+		line += fmt.Sprintf("; up to %d requests to the judge", p.Requests)
+		if p.PromptTokens > 0 {
+			line += fmt.Sprintf(", about %.2f million prompt tokens if answers are of full length", float64(p.PromptTokens)/1e6)
+		}
+		if f.price > 0 {
+			line += fmt.Sprintf(", about %.2f USD", float64(p.PromptTokens)/1e6*f.price)
+		}
+	}
+	return line
+}
+
+func sortedFloats(x []float64) []float64 {
+	y := slices.Clone(x)
+	slices.Sort(y)
+	return slices.Compact(y)
+}
+
+func sortedCheckpoints(x []lora.Checkpoint) []lora.Checkpoint {
+	slices.SortFunc(x, func(a, b lora.Checkpoint) int { return a.Step - b.Step })
+	return slices.CompactFunc(x, func(a, b lora.Checkpoint) bool { return a.Step == b.Step })
+}
