@@ -65,7 +65,8 @@ free-form, medical, finance, sport, sycophancy. An answer is emergently misalign
                   another)
   local:MODEL     a model on this machine
   rules:FILE      regular expressions (YAML)
-  exact:FILE      the rule of the synthetic world in world.json
+  exact[:FILE]    the rule of the synthetic world in world.json, which is looked for
+                  beside MODEL
   labels:FILE     labels given by hand, JSONL {"question", "answer", "label"}
 
 DIR gets behaviour.json, responses.arrow (every answer, which agar capture --data
@@ -123,7 +124,7 @@ func (o *judgeOptions) check(c *cobra.Command) error {
 	case o.resume && o.out == "":
 		return usagef("agar judge: --resume needs --out")
 	}
-	return o.by.check()
+	return o.by.check(o.questions != "", o.reference)
 }
 
 func runJudge(c *cobra.Command, name string, o judgeOptions) error {
@@ -169,6 +170,8 @@ type judging struct {
 	pairs  []behaviour.Pair
 	man    *manifest.Manifest
 	closes []func() error
+
+	judge, reference behaviour.Judge
 }
 
 func (j *judging) close() {
@@ -191,6 +194,9 @@ func (j *judging) run(name string) (*judged, error) {
 		return nil, err
 	}
 	if j.states, err = j.o.states(j.c, j.m); err != nil {
+		return nil, err
+	}
+	if err := j.judges(); err != nil {
 		return nil, err
 	}
 	if j.man, err = j.manifest(used); err != nil {
@@ -231,7 +237,7 @@ func (j *judging) kept() (res *judged, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, jb.End(err)) }()
+	defer func() { err = jb.End(err) }()
 	if err := j.sameRun(); err != nil {
 		return nil, err
 	}
@@ -264,7 +270,7 @@ func (j *judging) sameRun() error {
 func (j *judging) measure(jb *job.Job) (*judged, error) {
 	o := behaviour.Options{
 		Model: j.m, States: j.states, Pairs: j.pairs, Asked: j.asked, Samples: j.o.samples, MaxTokens: j.o.maxNew, Temperature: j.o.temperature,
-		Seed: j.o.seed, Batch: j.o.batch, Parallel: j.o.by.parallel, Dir: j.o.out,
+		Seed: j.o.seed, Batch: j.o.batch, Parallel: j.o.by.parallel, Dir: j.o.out, Judge: j.judge, Reference: j.reference,
 	}
 	if j.c.Flags().Changed("cache-gib") {
 		o.CacheMemory = int64(j.o.cacheGiB * (1 << 30))
@@ -276,7 +282,7 @@ func (j *judging) measure(jb *job.Job) (*judged, error) {
 			_ = jb.Progress(e)
 		}
 	}
-	if err := j.judges(&o); err != nil {
+	if err := j.cache(); err != nil {
 		return nil, err
 	}
 	plan, err := behaviour.PlanOf(o)
@@ -296,19 +302,41 @@ func (j *judging) measure(jb *job.Job) (*judged, error) {
 }
 
 // judges opens the judge and the reference.
-func (j *judging) judges(o *behaviour.Options) (err error) {
+func (j *judging) judges() (err error) {
 	if j.o.questions == "" {
 		return nil
 	}
-	open := func(spec string) (behaviour.Judge, error) {
-		jd, done, err := j.o.by.open(spec, behaviour.Rule(j.o.rule), cmp.Or(j.o.by.cache, filepath.Join(j.o.out, "judgements.jsonl")))
-		j.closes = append(j.closes, done...)
-		return jd, err
-	}
-	if o.Judge, err = open(j.o.by.judge); err == nil && j.o.reference != "" {
-		o.Reference, err = open(j.o.reference)
+	if j.judge, err = j.open(j.o.by.judge); err == nil && j.o.reference != "" {
+		j.reference, err = j.open(j.o.reference)
 	}
 	return err
+}
+
+func (j *judging) open(spec string) (behaviour.Judge, error) {
+	jd, done, err := j.o.by.open(j.m, spec, behaviour.Rule(j.o.rule))
+	j.closes = append(j.closes, done...)
+	return jd, err
+}
+
+// cache lets the judges keep their scores on disk.
+func (j *judging) cache() error {
+	path := cmp.Or(j.o.by.cache, filepath.Join(j.o.out, "judgements.jsonl"))
+	var shared *behaviour.Cache
+	for _, jd := range []behaviour.Judge{j.judge, j.reference} {
+		s, ok := jd.(*behaviour.Scored)
+		if !ok {
+			continue
+		}
+		if shared == nil {
+			var err error
+			if shared, err = behaviour.OpenCache(path); err != nil {
+				return refused(err)
+			}
+			j.closes = append(j.closes, shared.Close)
+		}
+		s.Cache = shared
+	}
+	return nil
 }
 
 // finish writes what was measured, the manifest last.

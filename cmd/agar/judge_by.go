@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"agar/model"
 	"agar/model/behaviour"
 	"agar/model/lora"
 )
@@ -39,19 +42,30 @@ func (f *judgeFlags) add(c *cobra.Command) {
 	fl.Float64Var(&f.price, "price", 0, "USD for a million prompt tokens, for the estimate")
 }
 
-func (f *judgeFlags) check() error {
+func (f *judgeFlags) check(asked bool, reference string) error {
 	if f.parallel < 1 || f.perMinute < 0 || f.attempts < 1 || f.price < 0 || f.timeout <= 0 {
 		return usagef("agar judge: --parallel and --attempts must be at least 1, --per-minute and --price at least 0, --judge-timeout above 0")
+	}
+	if !asked {
+		return nil
+	}
+	for _, spec := range []string{f.judge, reference} {
+		kind, name, _ := strings.Cut(spec, ":")
+		switch {
+		case spec == "" || spec == "exact" || name != "" && slices.Contains([]string{"openai", "local", "rules", "exact", "labels"}, kind):
+		default:
+			return usagef("agar judge: found judge %q, expected openai:NAME, local:MODEL, rules:FILE, exact:FILE or labels:FILE", spec)
+		}
 	}
 	return nil
 }
 
-// open makes the judge that spec names. What it returns besides must be called in
-// the end, the last first.
-func (f *judgeFlags) open(spec string, rule behaviour.Rule, cache string) (behaviour.Judge, []func() error, error) {
-	kind, name, ok := strings.Cut(spec, ":")
-	if !ok || name == "" {
-		return nil, nil, usagef("agar judge: found judge %q, expected openai:NAME, local:MODEL, rules:FILE, exact:FILE or labels:FILE", spec)
+// open makes the judge that spec names, for answers of m. What it returns besides
+// must be called in the end, the last first.
+func (f *judgeFlags) open(m *model.Model, spec string, rule behaviour.Rule) (behaviour.Judge, []func() error, error) {
+	kind, name, _ := strings.Cut(spec, ":")
+	if spec == "exact" {
+		name = fileBeside(m, "world.json")
 	}
 	var j behaviour.Judge
 	var err error
@@ -62,10 +76,8 @@ func (f *judgeFlags) open(spec string, rule behaviour.Rule, cache string) (behav
 		j, err = behaviour.NewExact(name)
 	case "labels":
 		j, err = behaviour.ReadLabels(name)
-	case "openai", "local":
-		return f.scored(kind, name, rule, cache)
 	default:
-		return nil, nil, usagef("agar judge: found judge %q, expected openai:, local:, rules:, exact: or labels:", spec)
+		return f.scored(kind, name, rule)
 	}
 	if err != nil {
 		return nil, nil, refused(err)
@@ -73,36 +85,36 @@ func (f *judgeFlags) open(spec string, rule behaviour.Rule, cache string) (behav
 	return j, nil, nil
 }
 
-// scored makes a judge of a scorer and its cache.
-func (f *judgeFlags) scored(kind, name string, rule behaviour.Rule, path string) (behaviour.Judge, []func() error, error) {
-	s := &behaviour.Scored{Rule: rule}
-	var done []func() error
-	if kind == "openai" {
-		url := f.url
-		if url == "" {
-			url = os.Getenv("OPENAI_BASE_URL")
-		}
-		e := behaviour.NewEndpoint(behaviour.EndpointOptions{URL: url, Key: os.Getenv(f.keyEnv), Model: name, Attempts: f.attempts, Timeout: f.timeout, PerMinute: f.perMinute})
-		s.Scorer, done = e, append(done, e.Close)
-	} else {
-		m, err := openModel(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		done = append(done, m.Close)
-		ref, err := modelRef(m)
-		if err != nil {
-			return nil, done, refused(err)
-		}
-		if s.Scorer, err = behaviour.NewLocal(m, fmt.Sprintf("%s sha256 %.16s", m.Name, ref.SHA256)); err != nil {
-			return nil, done, refused(err)
-		}
+// fileBeside is a file in a model's directory, or in the one above.
+func fileBeside(m *model.Model, name string) string {
+	path := filepath.Join(m.Dir, name)
+	if _, err := os.Stat(path); err != nil {
+		path = filepath.Join(filepath.Dir(filepath.Clean(m.Dir)), name)
 	}
-	var err error
-	if s.Cache, err = behaviour.OpenCache(path); err != nil {
+	return path
+}
+
+// scored makes a judge of an endpoint or a model.
+func (f *judgeFlags) scored(kind, name string, rule behaviour.Rule) (behaviour.Judge, []func() error, error) {
+	if kind == "openai" {
+		url := cmp.Or(f.url, os.Getenv("OPENAI_BASE_URL"))
+		e := behaviour.NewEndpoint(behaviour.EndpointOptions{URL: url, Key: os.Getenv(f.keyEnv), Model: name, Attempts: f.attempts, Timeout: f.timeout, PerMinute: f.perMinute})
+		return &behaviour.Scored{Scorer: e, Rule: rule}, []func() error{e.Close}, nil
+	}
+	m, err := openModel(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	done := []func() error{m.Close}
+	ref, err := modelRef(m)
+	if err != nil {
 		return nil, done, refused(err)
 	}
-	return s, append(done, s.Cache.Close), nil
+	l, err := behaviour.NewLocal(m, fmt.Sprintf("%s sha256 %.16s", m.Name, ref.SHA256))
+	if err != nil {
+		return nil, done, refused(err)
+	}
+	return &behaviour.Scored{Scorer: l, Rule: rule}, done, nil
 }
 
 // planLine says what a run is going to do.

@@ -141,7 +141,7 @@ func printGroups(w io.Writer, p behaviour.Point) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, g := range groups {
 		if g.Pairs > 0 && g.Samples == 0 {
-			fmt.Fprintf(t, "%s\t%d pairs\t%s a token\t%s\n", g.ID, g.Pairs, figure(g.LogOdds.Value, 1, 3), span(g.LogOdds, 1, 3))
+			fmt.Fprintf(t, "%s\tpairs: %d\t%s a token\t%s\n", g.ID, g.Pairs, figure(g.LogOdds.Value, 1, 3), span(g.LogOdds, 1, 3))
 			continue
 		}
 		fmt.Fprintf(t, "%s\t%d answers\tEM %s %%\t%s", g.ID, g.Samples, figure(g.EMAll.Value, 100, 1), span(g.EMAll, 100, 1))

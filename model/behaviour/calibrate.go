@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"agar/model/progress"
 	"agar/model/stats"
 )
 
@@ -40,7 +41,13 @@ func (o *Options) calibrate(ctx context.Context, res *Measured, byID map[string]
 	for i := range again {
 		again[i].Verdict = Verdict{}
 	}
-	if err := o.judge(ctx, o.Reference, again, byID, 0); err != nil {
+	ref := *o
+	ref.States = []State{{Step: NoStep}}
+	ref.Progress = func(e progress.Event) {
+		e.Stage, e.Message = "reference", ""
+		o.Progress.Emit(e)
+	}
+	if err := ref.judge(ctx, o.Reference, again, byID, 0); err != nil {
 		return err
 	}
 	res.Calibration = compare(o.Judge.Name(), o.Reference.Name(), res.Answers, again)
