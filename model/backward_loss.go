@@ -17,10 +17,11 @@ func CrossEntropyGradient(logits []float32, vocab int, targets []int32, scale fl
 	losses := make([]float64, len(targets))
 	tensor.Parallel(len(targets), func(i int) {
 		row := logits[i*vocab : (i+1)*vocab]
-		losses[i] = logSumExp(row) - float64(row[targets[i]])
-		tensor.Softmax(row)
-		row[targets[i]]--
-		tensor.Scale(row, scale)
+		at := float64(row[targets[i]])
+		top, sum := tensor.Exponentials(row)
+		losses[i] = float64(top) + math.Log(sum) - at
+		tensor.Scale(row, float32(float64(scale)/sum))
+		row[targets[i]] -= scale
 	})
 	sum := 0.0
 	for _, l := range losses {

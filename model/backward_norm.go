@@ -93,6 +93,10 @@ func (s *Spec) activateBack(d, dlin, pre, lin []float32) {
 	const piece = 1 << 12
 	tensor.Parallel((len(d)+piece-1)/piece, func(i int) {
 		lo, hi := i*piece, min((i+1)*piece, len(d))
+		if s.Activation == SiLU {
+			siluBack(d[lo:hi], dlin, pre[lo:hi], lin, lo)
+			return
+		}
 		act := activations[s.Activation]
 		for j := lo; j < hi; j++ {
 			y, dy := act(pre[j])
@@ -105,14 +109,17 @@ func (s *Spec) activateBack(d, dlin, pre, lin []float32) {
 	})
 }
 
-// activations give act(x) and its derivative.
-var activations = [...]func(x float32) (y, dy float32){SiLU: siluBoth, GELU: geluBoth, GELUTanh: geluTanhBoth, ReLU: reluBoth}
-
-func siluBoth(x float32) (y, dy float32) {
-	σ := 1 / (1 + math.Exp(-float64(x)))
-	v := float64(x)
-	return float32(v * σ), float32(σ * (1 + v*(1-σ)))
+// siluBack is activateBack for the elements of d, which lie from lo on in dlin and lin.
+func siluBack(d, dlin, pre, lin []float32, lo int) {
+	if lin == nil {
+		tensor.SiLUBack(d, nil, pre, nil)
+		return
+	}
+	tensor.SiLUBack(d, dlin[lo:lo+len(d)], pre, lin[lo:lo+len(d)])
 }
+
+// activations give act(x) and its derivative; SiLU's is in tensor.
+var activations = [...]func(x float32) (y, dy float32){GELU: geluBoth, GELUTanh: geluTanhBoth, ReLU: reluBoth}
 
 func geluBoth(x float32) (y, dy float32) {
 	v := float64(x)

@@ -81,6 +81,47 @@ func SiLU(x []float32) {
 	}
 }
 
+// SiLUBack goes back through yᵢ = silu(preᵢ)·linᵢ, silu(x) = x·σ(x): d holds the
+// gradient of y, and becomes that of pre; dlin becomes that of lin:
+//
+//	dlin = d·silu(pre),   d = d·lin·(σ + silu·(1 − σ)),   σ = 1/(1 + exp(−pre))
+//
+// lin nil is all ones and leaves dlin alone. σ is silu(x)/x, and ½ + x/4 near 0. It
+// panics when the lengths differ.
+func SiLUBack(d, dlin, pre, lin []float32) {
+	checkSame("SiLUBack", "len(pre)", len(pre), len(d))
+	if lin != nil {
+		checkSame("SiLUBack", "len(lin)", len(lin), len(d))
+		checkSame("SiLUBack", "len(dlin)", len(dlin), len(d))
+	}
+	k := active()
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	y := s.edge.take(geluPiece)
+	for lo := 0; lo < len(d); lo += geluPiece {
+		n := min(geluPiece, len(d)-lo)
+		x, dy, y := pre[lo:lo+n], d[lo:lo+n], y[:n]
+		k.siluMul(y, x, ones[:n])
+		if lin != nil {
+			mulTo(dlin[lo:lo+n], dy, y)
+			Mul(dy, lin[lo:lo+n])
+		}
+		for i, v := range x {
+			σ := y[i] / v
+			if v < 1e-4 && v > -1e-4 {
+				σ = 0.5 + v/4
+			}
+			dy[i] *= σ + y[i]*(1-σ)
+		}
+	}
+}
+
+// mulTo is dst = a ⊙ b.
+func mulTo(dst, a, b []float32) {
+	copy(dst, a)
+	Mul(dst, b)
+}
+
 // ReLU is xᵢ = max(xᵢ, 0), in place.
 func ReLU(x []float32) {
 	for i, v := range x {

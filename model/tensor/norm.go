@@ -1,6 +1,9 @@
 package tensor
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // RMSNorm writes x normalised by its root mean square and scaled by w to dst
 // (Zhang and Sennrich 2019, eq. 4, with eps inside the root as in Llama):
@@ -32,6 +35,18 @@ func Softmax(x []float32) {
 func (k *kernel) softmax(x []float32) {
 	sum := k.expSum(x, k.maximum(x))
 	k.scale(x, float32(1/sum))
+}
+
+// Exponentials replaces x by exp(xᵢ − top), top = max x, and returns top and the
+// sum, taken in float64, so that log Σ exp(xᵢ) = top + log(sum). It panics when x
+// is empty; entries that are not finite are as in Softmax.
+func Exponentials(x []float32) (top float32, sum float64) {
+	if len(x) == 0 {
+		panic(fmt.Errorf("%w: Exponentials: found no numbers", ErrShape))
+	}
+	k := active()
+	top = k.maximum(x)
+	return top, k.expSum(x, top)
 }
 
 // SiLUMul is the gate of a SwiGLU block (Shazeer 2020, eq. 5 before W₂):
