@@ -146,8 +146,8 @@ func (a *Adapter) Warnings() []string { return a.warnings }
 func (a *Adapter) FirstLayer() int { return max(a.first, 0) }
 
 // plain gives the adapter and the projection of each of its modules when it is one
-// adapter of LoRA on linear layers that are not fused, and nothing else was
-// trained. Otherwise the error wraps ErrNoBackward and says what there is.
+// adapter of LoRA on linear layers that are not fused, or steering vectors, and
+// nothing else was trained. Otherwise the error wraps ErrNoBackward and says what there is.
 func (a *Adapter) plain() (*lora.Adapter, []proj, error) {
 	l, known := a.LoRA(), a.m.targets()
 	if len(a.parts) != 1 || a.parts[0].Dial != 1 {
@@ -160,8 +160,8 @@ func (a *Adapter) plain() (*lora.Adapter, []proj, error) {
 	for i := range l.Modules {
 		x := &l.Modules[i]
 		t, _ := a.m.place(known, x)
-		if x.Kind != lora.Linear || x.Magnitude != nil || x.Bias != nil || t.mod == nil || len(t.mod.parts) > 1 {
-			return nil, nil, fmt.Errorf("%w: of module %s, which is not plain LoRA on a layer of its own", ErrNoBackward, x.Name)
+		if x.Kind == lora.Embedding || x.Magnitude != nil || x.Bias != nil || t.mod == nil || len(t.mod.parts) > 1 {
+			return nil, nil, fmt.Errorf("%w: of module %s, which is neither plain LoRA on a layer of its own nor a steering vector", ErrNoBackward, x.Name)
 		}
 		ps[i] = t.mod.parts[0].proj
 	}

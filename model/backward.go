@@ -48,6 +48,8 @@ type Gradient struct {
 // factor: with dY that of the module's output, x its input,
 //
 //	dB = λ·s·dYᵀ·(x·Aᵀ),   dA = λ·s·Bᵀ·dYᵀ·x
+//
+// Of a steering vector v, B is dv = λ·s·Σ dY over the tokens, and A is 0.
 type LoRAGradient struct {
 	A []float32 // [R, In]
 	B []float32 // [Out, R]

@@ -1,6 +1,9 @@
 package model
 
-import "agar/model/tensor"
+import (
+	"agar/model/lora"
+	"agar/model/tensor"
+)
 
 // blockBack is one block on its way back.
 type blockBack struct {
@@ -260,6 +263,10 @@ func (b *blockBack) adapter(i int, dx, dy, x []float32) {
 	t := &b.r.Adapter.LoRA().Modules[i]
 	mat := func(x []float32, rows, cols int) tensor.Mat { return tensor.Mat{Data: x, Rows: rows, Cols: cols} }
 	c := float32(float64(b.r.Lambda) * t.Scale)
+	if t.Kind == lora.Steering {
+		b.steering(i, dy, c)
+		return
+	}
 	dyM, xM, a, bm := mat(dy, b.n, t.Out), mat(x, b.n, t.In), mat(t.A, t.R, t.In), mat(t.B, t.Out, t.R)
 	inner := mat(buf(&b.ws.inner, b.n*t.R), b.n, t.R)
 	if b.r.LoRA {
@@ -274,6 +281,17 @@ func (b *blockBack) adapter(i int, dx, dy, x []float32) {
 	}
 	if dx != nil {
 		tensor.MatMul(mat(dx, b.n, t.In), inner, a, true)
+	}
+}
+
+// steering is adapter for a steering vector: dv += c·Σ dy over the rows.
+func (b *blockBack) steering(i int, dy []float32, c float32) {
+	if !b.r.LoRA {
+		return
+	}
+	g := b.g.LoRA[i].B
+	for r := range b.n {
+		tensor.Axpy(g, c, dy[r*len(g):(r+1)*len(g)])
 	}
 }
 

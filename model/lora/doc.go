@@ -1,4 +1,4 @@
-// Package lora reads PEFT LoRA adapters, trained steering vectors, and series of
+// Package lora reads PEFT LoRA adapters, trained steering vectors (which it also writes), and series of
 // them: one checkpoint directory, or a whole fine-tune as the Hugging Face Trainer
 // leaves it.
 //

@@ -81,8 +81,9 @@ func steeringModule(f *torchfile.File) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Module{Name: fmt.Sprintf("model.layers.%d.mlp.down_proj", l), Layer: int(l), Proj: "down_proj", Kind: Steering,
-		R: 1, In: 1, Out: len(v), A: []float32{1}, B: v, Scale: alpha}, nil
+	m := NewSteering(int(l), len(v), alpha)
+	m.B = v
+	return &m, nil
 }
 
 // number reads a finite number, or gives what it is when the key is absent.

@@ -17,5 +17,6 @@
 //
 // The file is mapped, not read. A [Tensor] is a view of the mapping and costs no
 // memory; two names of one storage (tied weights) are two views of it. Dictionaries
-// in dictionaries are flattened, their keys joined by dots.
+// in dictionaries are flattened, their keys joined by dots. [Write] writes vectors
+// and numbers so that torch.load takes them.
 package torchfile
