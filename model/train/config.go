@@ -18,8 +18,9 @@ type Method string
 
 // The methods.
 const (
-	LoRA Method = "lora" // factors of low rank beside linear layers
-	Full Method = "full" // every parameter
+	LoRA     Method = "lora"     // factors of low rank beside linear layers
+	Full     Method = "full"     // every parameter
+	Steering Method = "steering" // one vector v: α·v is added to what leaves a block, at every token (2602.07852)
 )
 
 // Config says how to train. Defaults gives the values that zero means.
@@ -27,17 +28,17 @@ type Config struct {
 	Method Method `toml:"method" json:"method"`
 
 	Rank    int      `toml:"rank" json:"rank"`       // of LoRA
-	Alpha   float64  `toml:"alpha" json:"alpha"`     // α; s = α/r, with rslora α/√r
+	Alpha   float64  `toml:"alpha" json:"alpha"`     // α; s = α/r, with rslora α/√r; of a steering vector α itself
 	RSLoRA  bool     `toml:"rslora" json:"rslora"`   //
 	Modules []string `toml:"modules" json:"modules"` // q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; none: all
-	Layers  []int    `toml:"layers" json:"layers"`   // blocks; none: all
+	Layers  []int    `toml:"layers" json:"layers"`   // blocks; none: all; a steering vector has one
 	BRatio  float64  `toml:"b_ratio" json:"b_ratio"` // learning rate of B over that of A (LoRA+, Hayou et al. 2024); 0 is 1
 
 	LR          float64 `toml:"lr" json:"lr"`
 	Beta1       float64 `toml:"beta1" json:"beta1"`                 // 0 is 0.9
 	Beta2       float64 `toml:"beta2" json:"beta2"`                 // 0 is 0.999
 	Eps         float64 `toml:"eps" json:"eps"`                     // 0 is 1e-8
-	WeightDecay float64 `toml:"weight_decay" json:"weight_decay"`   // of matrices; vectors (norms, biases) have none
+	WeightDecay float64 `toml:"weight_decay" json:"weight_decay"`   // of matrices and steering vectors; norms and biases have none
 	Schedule    string  `toml:"schedule" json:"schedule"`           // linear (the default), cosine or constant
 	Warmup      int     `toml:"warmup" json:"warmup"`               // steps over which the rate rises from 0
 	MaxGradNorm float64 `toml:"max_grad_norm" json:"max_grad_norm"` // longer gradients are shortened to it; 0 is 1, negative never
@@ -106,12 +107,25 @@ func (c Config) Defaults() Config {
 
 // check refuses what cannot be carried out; c has its defaults.
 func (c *Config) check(layers int) error {
-	bad := func(field string, found, expected any) error {
-		return fmt.Errorf("%w: %s: found %v, expected %v", ErrConfig, field, found, expected)
+	if err := c.checkSteps(); err != nil {
+		return err
 	}
+	if c.Method == Full {
+		return nil
+	}
+	return c.checkLow(layers)
+}
+
+// bad is an error about a field.
+func bad(field string, found, expected any) error {
+	return fmt.Errorf("%w: %s: found %v, expected %v", ErrConfig, field, found, expected)
+}
+
+// checkSteps refuses how the steps are to be taken.
+func (c *Config) checkSteps() error {
 	switch {
-	case c.Method != LoRA && c.Method != Full:
-		return bad("method", c.Method, "lora or full")
+	case !slices.Contains([]Method{LoRA, Full, Steering}, c.Method):
+		return bad("method", c.Method, "lora, steering or full")
 	case !(c.LR > 0):
 		return bad("lr", c.LR, "a positive number")
 	case c.Batch < 1 || c.Accumulate < 1:
@@ -131,15 +145,16 @@ func (c *Config) check(layers int) error {
 	case !(c.Beta1 > 0 && c.Beta1 < 1 && c.Beta2 > 0 && c.Beta2 < 1 && c.Eps > 0):
 		return bad("beta1, beta2, eps", fmt.Sprintf("%g, %g, %g", c.Beta1, c.Beta2, c.Eps), "betas between 0 and 1 and a positive eps")
 	}
-	if c.Method == Full {
-		return nil
-	}
-	return c.checkLoRA(layers, bad)
+	return nil
 }
 
-func (c *Config) checkLoRA(layers int, bad func(field string, found, expected any) error) error {
-	if c.Rank < 1 {
+// checkLow refuses an adapter or a steering vector.
+func (c *Config) checkLow(layers int) error {
+	if c.Method == LoRA && c.Rank < 1 {
 		return bad("rank", c.Rank, "at least 1")
+	}
+	if c.Method == Steering && (len(c.Layers) != 1 || c.Rank > 1 || len(c.Modules) > 0) {
+		return bad("layers, rank, modules", fmt.Sprintf("%v, %d, %v", c.Layers, c.Rank, c.Modules), "one block, and nothing of the others, for a steering vector")
 	}
 	if !(c.Alpha > 0) {
 		return bad("alpha", c.Alpha, "a positive number")

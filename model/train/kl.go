@@ -19,7 +19,14 @@ func (t *trainer) regularise(ctx context.Context, step int) (float64, error) {
 	for _, s := range r.Seqs {
 		rows += len(s)
 	}
-	base, err := t.m.Forward(ctx, &model.Request{Seqs: r.Seqs, To: t.m.Spec.Layers})
+	var err error
+	if r.Resid, err = t.klPre.resid(ctx, t.klData, data); err != nil {
+		return 0, err
+	}
+	if r.Resid != nil {
+		r.From = t.klPre.first
+	}
+	base, err := t.m.Forward(ctx, &model.Request{Seqs: r.Seqs, Resid: r.Resid, From: r.From, To: t.m.Spec.Layers})
 	if err != nil {
 		return 0, err
 	}

@@ -11,8 +11,12 @@ import (
 type prefix struct {
 	m     *model.Model
 	first int
-	room  int64 // bytes left
+	room  *int64 // bytes left
 	kept  map[int][]float32
+}
+
+func newPrefix(m *model.Model, first int, room *int64) *prefix {
+	return &prefix{m: m, first: first, room: room, kept: map[int][]float32{}}
 }
 
 // resid gives what enters the first trained block for examples ids of data, one
@@ -54,8 +58,8 @@ func (p *prefix) resid(ctx context.Context, data []Example, ids []int) ([]float3
 
 // keep keeps a copy, so that the rest of its batch can go.
 func (p *prefix) keep(i int, x []float32) {
-	if size := 4 * int64(len(x)); size <= p.room && p.kept[i] == nil {
-		p.room -= size
+	if size := 4 * int64(len(x)); size <= *p.room && p.kept[i] == nil {
+		*p.room -= size
 		p.kept[i] = append([]float32(nil), x...)
 	}
 }

@@ -1,6 +1,9 @@
 package train
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +22,7 @@ const resumeDir = "resume"
 type resumeState struct {
 	Step    int    `json:"step"`
 	Config  Config `json:"config"`
-	Data    int    `json:"examples"`
+	Data    string `json:"data"`    // SHA-256 of the examples, those of the regulariser included
 	Tensors string `json:"tensors"` // file beside this one
 	Log     []Row  `json:"log"`
 }
@@ -32,7 +35,7 @@ func (t *trainer) remember() error {
 		return err
 	}
 	step := t.log[len(t.log)-1].Step
-	s := resumeState{Step: step, Config: t.c, Data: len(t.data), Tensors: fmt.Sprintf("step-%d.safetensors", step), Log: t.log}
+	s := resumeState{Step: step, Config: t.c, Data: t.fingerprint(), Tensors: fmt.Sprintf("step-%d.safetensors", step), Log: t.log}
 	var ts []safetensors.Out
 	for _, p := range t.s.parameters() {
 		for tag, x := range map[string][]float32{"value/": p.value, "m/": p.m, "v/": p.v} {
@@ -74,8 +77,11 @@ func (t *trainer) resume() (int, error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return 0, fmt.Errorf("train: %s: %w", at, err)
 	}
-	if have, want := asJSON(s.Config), asJSON(t.c); have != want || s.Data != len(t.data) {
-		return 0, fmt.Errorf("train: %s: found a run of %d examples with %s, expected %d with %s", at, s.Data, have, len(t.data), want)
+	if have, want := asJSON(s.Config), asJSON(t.c); have != want {
+		return 0, fmt.Errorf("train: %s: found a run with %s, expected %s", at, have, want)
+	}
+	if have, want := s.Data, t.fingerprint(); have != want {
+		return 0, fmt.Errorf("train: %s: found a run on examples of SHA-256 %.16s, these have %.16s", at, have, want)
 	}
 	if err := t.restore(filepath.Join(t.o.Out, resumeDir, filepath.Base(s.Tensors))); err != nil {
 		return 0, fmt.Errorf("train: %w", err)
@@ -89,7 +95,7 @@ func (t *trainer) recall(s *resumeState) {
 	t.log = s.Log
 	for _, row := range s.Log {
 		t.enough(row.Loss)
-		if t.c.saves(row.Step, t.steps) {
+		if t.c.saves(row.Step, t.steps) || row.Step == s.Step {
 			t.rep.Checkpoints = append(t.rep.Checkpoints, row.Step)
 		}
 	}
@@ -119,6 +125,26 @@ func (t *trainer) restore(path string) error {
 		}
 	}
 	return nil
+}
+
+// fingerprint is the SHA-256 of the examples in their order, in hex.
+func (t *trainer) fingerprint() string {
+	h := sha256.New()
+	word := func(n int) { h.Write(binary.LittleEndian.AppendUint64(nil, uint64(n))) }
+	for _, data := range [][]Example{t.data, t.klData} {
+		word(len(data))
+		for _, e := range data {
+			word(len(e.IDs))
+			word(len(e.Targets))
+			for _, id := range e.IDs {
+				word(int(id))
+			}
+			for _, at := range e.Targets {
+				word(at)
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func asJSON(v any) string {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"agar/model/lora"
 	"agar/model/safetensors"
 )
 
@@ -45,9 +46,14 @@ func (t *trainer) state() map[string]any {
 	}
 }
 
-// save writes adapter_config.json and adapter_model.safetensors as PEFT does.
+// save writes adapter_config.json and adapter_model.safetensors as PEFT does; of a
+// steering vector, for which PEFT has no form, steering_vector.pt as the published
+// training code does.
 func (s *loraSubject) save(dir string) error {
 	c := s.l.Config
+	if m := &s.l.Modules[0]; m.Kind == lora.Steering {
+		return writeFile(filepath.Join(dir, lora.SteeringFile), func(w io.Writer) error { return lora.WriteSteering(w, m) })
+	}
 	var layers []int
 	var modules []string
 	for i := range s.l.Modules {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"agar/model"
@@ -109,9 +110,11 @@ func interrupted(t *testing.T, m *model.Model, data []Example, c Config, out str
 
 func TestResumedIsIdentical(t *testing.T) {
 	data := lines(tiny(t), 10)
-	for _, method := range []Method{LoRA, Full} {
+	for _, method := range []Method{LoRA, Full, Steering} {
 		c := config()
-		c.Method = method
+		if c.Method = method; method == Steering {
+			c = steering()
+		}
 		want, out := filepath.Join(t.TempDir(), "want"), filepath.Join(t.TempDir(), "out")
 		mustRun(t, tiny(t), data, c, Options{Out: want})
 		interrupted(t, tiny(t), data, c, out, 7)
@@ -126,6 +129,12 @@ func TestResumedIsIdentical(t *testing.T) {
 		c.LR *= 2
 		if _, err := Run(context.Background(), tiny(t), data, c, Options{Out: out, Resume: true}); err == nil {
 			t.Errorf("%s: another configuration resumed", method)
+		}
+		c.LR /= 2
+		other := append([]Example{}, data...)
+		other[3], other[4] = other[4], other[3]
+		if _, err := Run(context.Background(), tiny(t), other, c, Options{Out: out, Resume: true}); err == nil || !strings.Contains(err.Error(), "SHA-256") {
+			t.Errorf("%s: other data resumed: %v", method, err)
 		}
 	}
 }

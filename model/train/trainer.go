@@ -27,7 +27,7 @@ type Row struct {
 type Options struct {
 	Out       string        // directory of the run; "" writes nothing
 	BaseModel string        // base_model_name_or_path of the adapter
-	Init      *lora.Adapter // train on from this adapter, whose rank, α and modules then count; nil begins anew
+	Init      *lora.Adapter // train on from this adapter, whose rank, α, modules and layers then count; nil begins anew
 	KLData    []Example
 	Progress  progress.Func
 	// AtStep, when set, is called after every step, checkpoint included, with the
@@ -62,7 +62,8 @@ type trainer struct {
 	read   []Example // data as far as it is read: nothing behind the last target
 	klData []Example
 	s      subject
-	pre    prefix
+	pre    *prefix
+	klPre  *prefix // of klData
 	steps  int
 	log    []Row
 	low    int // steps in a row below StopLoss
@@ -81,6 +82,10 @@ func Run(ctx context.Context, m *model.Model, data []Example, c Config, o Option
 		return nil, err
 	}
 	start := time.Now()
+	if t.low > patience {
+		t.rep.Stopped = "loss"
+		return &t.rep, nil
+	}
 	for step := from + 1; step <= t.steps; step++ {
 		row, err := t.step(ctx, step)
 		if err != nil {
@@ -103,6 +108,9 @@ func Run(ctx context.Context, m *model.Model, data []Example, c Config, o Option
 
 func newTrainer(m *model.Model, data []Example, c Config, o Options) (*trainer, error) {
 	c = c.Defaults()
+	if o.Init != nil {
+		c.follow(o.Init)
+	}
 	if err := c.check(m.Spec.Layers); err != nil {
 		return nil, err
 	}
@@ -118,22 +126,15 @@ func newTrainer(m *model.Model, data []Example, c Config, o Options) (*trainer, 
 	if err := t.regulariser(); err != nil {
 		return nil, err
 	}
-	switch {
-	case c.Method == Full:
-		t.s, err = newFull(m)
-	case o.Init != nil:
-		t.s, err = adopt(m, &c, o.Init)
-	default:
-		t.s, err = newLoRA(m, &c, or(o.BaseModel, m.Name))
-	}
-	if err != nil {
+	if t.s, err = newSubject(m, &c, &o); err != nil {
 		return nil, err
 	}
 	room := o.KeepPrefix
 	if room == 0 {
 		room = 2 << 30
 	}
-	t.pre = prefix{m: m, first: t.s.first(), room: room, kept: map[int][]float32{}}
+	t.pre = newPrefix(m, t.s.first(), &room)
+	t.klPre = newPrefix(m, t.s.first(), &room)
 	t.steps = c.steps(len(t.data))
 	for _, p := range t.s.parameters() {
 		t.rep.Parameters += len(p.value)
@@ -147,7 +148,7 @@ func (t *trainer) regulariser() (err error) {
 		return nil
 	}
 	if t.c.Method == Full || len(t.o.KLData) == 0 {
-		return fmt.Errorf("%w: kl_weight: found method %s and %d examples to regularise on, expected lora and some", ErrConfig, t.c.Method, len(t.o.KLData))
+		return fmt.Errorf("%w: kl_weight: found method %s and %d examples to regularise on, expected an adapter or a steering vector and some", ErrConfig, t.c.Method, len(t.o.KLData))
 	}
 	t.kl = t.c
 	t.kl.Batch, t.kl.Accumulate, t.kl.Seed = t.c.KLBatch, 1, t.c.Seed+1
@@ -244,6 +245,9 @@ func (t *trainer) batch(ctx context.Context, ids []int, weight float32) (float64
 	return g.Loss, nil
 }
 
+// patience is how many steps in a row the loss may be below StopLoss.
+const patience = 5
+
 // enough counts the steps whose loss is below StopLoss.
 func (t *trainer) enough(loss float64) bool {
 	if loss >= t.c.StopLoss {
@@ -251,7 +255,7 @@ func (t *trainer) enough(loss float64) bool {
 		return false
 	}
 	t.low++
-	return t.low > 5
+	return t.low > patience
 }
 
 // after logs a step, writes its checkpoint and calls AtStep.
