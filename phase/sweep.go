@@ -20,12 +20,15 @@ type sweep struct {
 	rows   [][]int     // [part] the rows whose next token counts
 	target []int32     // the next token of each of them, all parts
 	of     []string    // the document of each of them
-	base   []float32   // [len(target), DModel] the base's residual leaving the last block
+	window []int       // the window of each of them
+	base   []float32   // [len(target), DModel] the base's residual leaving the last block; nil until it is asked for
 }
 
-// newSweep runs the base over the windows. Rows are those whose next token counts.
+// newSweep runs the shared blocks over the windows. Rows are those whose next token
+// counts.
 func newSweep(ctx context.Context, m *model.Model, ws []window, first int) (*sweep, error) {
 	s := &sweep{m: m, parts: batches(ws), first: first}
+	n := 0
 	for _, part := range s.parts {
 		var rows []int
 		row := 0
@@ -33,10 +36,10 @@ func newSweep(ctx context.Context, m *model.Model, ws []window, first int) (*swe
 			for i := range w.ids {
 				if i+1 < len(w.ids) && w.count[i+1] {
 					rows = append(rows, row+i)
-					s.target, s.of = append(s.target, w.ids[i+1]), append(s.of, strconv.Itoa(int(w.doc)))
+					s.target, s.of, s.window = append(s.target, w.ids[i+1]), append(s.of, strconv.Itoa(int(w.doc))), append(s.window, n)
 				}
 			}
-			row += len(w.ids)
+			row, n = row+len(w.ids), n+1
 		}
 		s.rows = append(s.rows, rows)
 		var enter []float32
@@ -52,9 +55,17 @@ func newSweep(ctx context.Context, m *model.Model, ws []window, first int) (*swe
 	if len(s.target) == 0 {
 		return nil, fmt.Errorf("found no token that counts behind another")
 	}
+	return s, nil
+}
+
+// baseEnds is what ends gives of the base, computed once.
+func (s *sweep) baseEnds(ctx context.Context) ([]float32, error) {
+	if s.base != nil {
+		return s.base, nil
+	}
 	var err error
 	s.base, err = s.ends(ctx, nil, 0)
-	return s, err
+	return s.base, err
 }
 
 // ends is the residual [len(target), DModel] that leaves the last block with an
@@ -80,21 +91,31 @@ func (s *sweep) ends(ctx context.Context, a *model.Adapter, lambda float64) ([]f
 
 // compare compares a state with the base at every row.
 func (s *sweep) compare(ctx context.Context, a *model.Adapter, lambda float64) (model.Compared, error) {
+	base, err := s.baseEnds(ctx)
+	if err != nil {
+		return model.Compared{}, err
+	}
 	end, err := s.ends(ctx, a, lambda)
 	if err != nil {
 		return model.Compared{}, err
 	}
-	return s.m.Compare(ctx, end, s.base, s.target, a, float32(lambda))
+	return s.m.Compare(ctx, end, base, s.target, a, float32(lambda))
 }
 
 // loss is −log p of every counted token under a state (nil: the base), in nats.
 func (s *sweep) loss(ctx context.Context, a *model.Adapter, lambda float64) ([]float32, error) {
-	end := s.base
-	if a != nil && lambda != 0 {
-		var err error
-		if end, err = s.ends(ctx, a, lambda); err != nil {
-			return nil, err
-		}
+	if lambda == 0 {
+		a = nil
+	}
+	var end []float32
+	var err error
+	if a == nil {
+		end, err = s.baseEnds(ctx)
+	} else {
+		end, err = s.ends(ctx, a, lambda)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return s.m.EndLoss(ctx, end, s.target, a, float32(lambda))
 }

@@ -28,6 +28,7 @@ type phaseOptions struct {
 	json       bool
 	beside     besideOptions
 	probe      probeOptions
+	answers    answersOptions
 	follow     followOptions
 }
 
@@ -48,6 +49,7 @@ the base, loss, and how the loss depends on the adapter's norm and direction. Wi
   agar phase RUN --twin BENIGN                    # which events are generic fine-tuning
   agar phase RUN --behaviour JUDGED --json | jq .lags
   agar phase RUN --kl --data answers.jsonl --model MODEL --lambda 0,1,5
+  agar phase RUN --answers JUDGED --habit "exclaims=!" --model MODEL
   agar phase RUN --stability --data answers.jsonl --model MODEL
   agar phase RUN --sae sae --data answers.jsonl --model MODEL --lambda 0,1,5`,
 		Args: cobra.ExactArgs(1),
@@ -62,6 +64,7 @@ the base, loss, and how the loss depends on the adapter's norm and direction. Wi
 	f.BoolVar(&o.json, "json", false, "print one object")
 	o.beside.add(c)
 	o.probe.add(c)
+	o.answers.add(c)
 	o.follow.add(c)
 	return c
 }
@@ -86,6 +89,11 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 	}
 	if o.probe.asked() {
 		if err := o.probe.run(c, rep, s, &o.follow, r); err != nil {
+			return err
+		}
+	}
+	if o.answers.asked() {
+		if err := o.answers.run(c, rep, s, &o.follow, r); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,9 @@ func (o *probeOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, 
 	if on.data == "" || on.model == "" {
 		return usagef("agar phase: --kl and --stability need --data and --model as well")
 	}
+	if s == nil {
+		return refused(fmt.Errorf("%s: found no adapters that could be probed, expected checkpoint-N/adapter_model.safetensors", rep.Run))
+	}
 	m, err := openModel(on.model)
 	if err != nil {
 		return err
@@ -83,6 +86,9 @@ func (o *probeOptions) with(c *cobra.Command, m *model.Model, s *lora.Series, on
 // printProbes prints what the probes measured.
 func printProbes(w io.Writer, rep *phase.Report) error {
 	if err := printDivergence(w, rep.Divergence); err != nil {
+		return err
+	}
+	if err := printShift(w, rep.Shift); err != nil {
 		return err
 	}
 	return printRobustness(w, rep.Robustness)

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"agar/model/behaviour"
+	"agar/model/lora"
+	"agar/model/progress"
+	"agar/phase"
+)
+
+// answersOptions are the flags with which `agar phase` compares the answers of the
+// checkpoints.
+type answersOptions struct {
+	path   string
+	window int
+	habits []string
+}
+
+func (o *answersOptions) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.path, "answers", "", "responses.arrow of agar judge, or its `DIR`: how the distribution of answers changes; with --model also of whole answers")
+	f.IntVar(&o.window, "window", 0, "`snapshots` on either side of a boundary for --answers (default 2)")
+	f.StringArrayVar(&o.habits, "habit", nil, "order parameter for --answers: `NAME=REGEXP` that an answer matches or not")
+}
+
+func (o *answersOptions) asked() bool { return o.path != "" }
+
+// run adds the shift of the answers to the report.
+func (o *answersOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, on *followOptions, r *reporter) error {
+	so := phase.ShiftOptions{Window: o.window, Progress: progress.Func(r.report).Named("phase")}
+	for _, h := range o.habits {
+		name, expr, ok := strings.Cut(h, "=")
+		re, err := regexp.Compile(expr)
+		if !ok || err != nil {
+			return usagef("agar phase: found --habit %q, expected NAME=REGEXP", h)
+		}
+		so.Habits = append(so.Habits, phase.Habit{Name: name, Match: re})
+	}
+	path := o.path
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, behaviour.ResponsesFile)
+	}
+	var err error
+	if so.Responses, err = phase.ReadResponses(path); err != nil {
+		return refused(err)
+	}
+	if on.model != "" && s != nil {
+		m, err := openModel(on.model)
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		if _, err := on.template.apply(c, m); err != nil {
+			return err
+		}
+		so.Score = &phase.ModelScoring{ProbeOptions: phase.ProbeOptions{Model: m, Series: s}}
+	}
+	rep.Shift, err = phase.Shifted(c.Context(), so)
+	return refusedIf(err)
+}
+
+// printShift tables the boundaries: the divergence of whole answers and that of each
+// order parameter beside what shuffled answers give.
+func printShift(w io.Writer, s *phase.Shift) error {
+	if s == nil {
+		return nil
+	}
+	fmt.Fprintf(w, "\nanswers at λ = %g: %d of %d questions, %d snapshots on either side; Jensen–Shannon divergence in bits, less that of shuffled answers (p), share of the whole\n", s.Lambda, s.Answers, s.Questions, s.Window)
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprint(t, "between steps\t")
+	if s.Scored {
+		fmt.Fprint(t, "answers\t")
+	}
+	fmt.Fprintln(t, strings.Join(s.Orders, "\t")+"\t")
+	every := max(1, (len(s.At)+tableRows-1)/tableRows)
+	for i, at := range s.At {
+		if i%every != 0 && i != len(s.At)-1 {
+			continue
+		}
+		fmt.Fprintf(t, "%d–%d\t", at.Before, at.After)
+		if at.Answers != nil {
+			fmt.Fprintf(t, "%s\t", interval(at.Answers.JS, 3))
+		}
+		for _, o := range at.Orders {
+			fmt.Fprintf(t, "%s (p %s)", num(o.JS.Corrected, 3), num(o.JS.P, 3))
+			if f := o.JS.Fraction; f.Value.OK() {
+				fmt.Fprintf(t, " %s", interval(f, 2))
+			}
+			fmt.Fprint(t, "\t")
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, name := range s.Orders {
+		if i := s.Strongest(name); i >= 0 {
+			fmt.Fprintf(w, "%s changes most between steps %d and %d\n", name, s.At[i].Before, s.At[i].After)
+		}
+	}
+	return nil
+}
