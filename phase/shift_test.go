@@ -146,7 +146,7 @@ func TestShift(t *testing.T) {
 				}
 				label := at.Orders[0]
 				if !label.JS.Fraction.Value.OK() { // too small a change of the answers to take a share of
-					if r.X.JS > .03 {
+					if r.X.JS > .05 {
 						t.Errorf("at %d: no fraction of %+v", at.After, at.Answers)
 					}
 					continue
