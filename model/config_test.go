@@ -7,12 +7,18 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"agar/model/internal/bounds"
 )
 
 // A config that parses gives a Spec that can be computed with.
 func FuzzParseConfig(f *testing.F) {
+	seeds, _ := filepath.Glob(filepath.Join("testdata", "families", "*", configFile))
 	for _, v := range []string{"tied", "llama3", "sharded"} {
-		data, err := os.ReadFile(filepath.Join("testdata", v, configFile))
+		seeds = append(seeds, filepath.Join("testdata", v, configFile))
+	}
+	for _, name := range seeds {
+		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -21,7 +27,9 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(`{"architectures":["LlamaForCausalLM"],"eos_token_id":[1,2]}`))
 	f.Add([]byte(`{"architectures":["LlamaForCausalLM"],"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":4,"rope_scaling":{"type":"llama3"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, _, s, err := parseConfig(data)
+		var s Spec
+		var err error
+		bounds.Parse(t, len(data), 1<<18, func() { _, _, s, err = parseConfig(data) })
 		if err != nil {
 			return
 		}

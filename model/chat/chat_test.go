@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"agar/model/internal/bounds"
 	"agar/model/tokenizer"
 )
 
@@ -341,12 +342,26 @@ func FuzzRender(f *testing.F) {
 	f.Add("{% macro f(x, y=none) %}{{ (x, y) }}{% endmacro %}{% set ns = namespace(a=[1]) %}{% set ns.a = f(1, y=2) %}{% generation %}{{ ns.a|upper }}{% endgeneration %}", "c")
 	f.Add("{% set x %}{{ messages|map(attribute='content')|join('-') }}{% endset %}{% filter trim %}{{ x|safe + '<' if x > 'a' else x ** 2 // 3 }}{% endfilter %}", "c")
 	f.Add("{# c -#}\n{{- 'a\\u00e9\\'' ~ {'a': {}} }}", "")
+	for _, g := range goldens(f) {
+		f.Add(g.Template, "What's 2 + 2?")
+	}
+	tools, err := decodeOrdered([]byte(`[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}}}]`))
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, source, content string) {
-		tpl, err := Parse(source, nil)
+		var tpl *Template
+		var err error
+		bounds.Parse(t, len(source), 1<<20, func() { tpl, err = Parse(source, map[string]string{"bos_token": "<s>"}) })
 		if err != nil {
 			return
 		}
-		r, err := tpl.Render([]Message{{Role: "user", Content: content}}, true)
+		if len(content)%2 == 1 {
+			tpl.vars["tools"] = tools
+		}
+		msgs := []Message{{Role: "system", Content: "s"}, {Role: "user", Content: content}, {Role: "assistant", Content: "<think>a</think>b"}}
+		var r Rendered
+		bounds.Watch(func() { r, err = tpl.WithDate(time.Unix(0, 0)).Render(msgs[len(source)%2:], true) })
 		if err != nil {
 			return
 		}

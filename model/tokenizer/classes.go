@@ -43,12 +43,15 @@ const (
 	propNonspacing                    // what BERT's strip_accents drops
 )
 
-// tables are the classes by the names that the deltas have.
-var tables = []struct {
+// classTable is a class by the name that its delta has.
+type classTable struct {
 	name string
 	prop props
 	go15 []*unicode.RangeTable
-}{
+}
+
+// tables are the classes.
+var tables = []classTable{
 	{"L", propL, []*unicode.RangeTable{unicode.L}},
 	{"N", propN, []*unicode.RangeTable{unicode.N}},
 	{"Lu", propLu, []*unicode.RangeTable{unicode.Lu}},
@@ -124,6 +127,65 @@ func inRanges(rs []runeRange, r rune) bool {
 		return 0
 	})
 	return ok
+}
+
+// rangesOf is the characters of a class in ascending ranges that do not touch.
+func rangesOf(class props) []runeRange {
+	i := slices.IndexFunc(tables, func(t classTable) bool { return t.prop == class })
+	var in []runeRange
+	for _, t := range tables[i].go15 {
+		for _, r := range t.R16 {
+			in = appendStrides(in, rune(r.Lo), rune(r.Hi), rune(r.Stride))
+		}
+		for _, r := range t.R32 {
+			in = appendStrides(in, rune(r.Lo), rune(r.Hi), rune(r.Stride))
+		}
+	}
+	d := deltas[tables[i].name]
+	return joined(append(without(joined(in), d.fewer), d.more...))
+}
+
+// appendStrides adds every stride-th character from lo to hi.
+func appendStrides(to []runeRange, lo, hi, stride rune) []runeRange {
+	if stride == 1 {
+		return append(to, runeRange{lo, hi})
+	}
+	for r := lo; r <= hi; r += stride {
+		to = append(to, runeRange{r, r})
+	}
+	return to
+}
+
+// joined sorts ranges and makes one of those that touch or overlap.
+func joined(rs []runeRange) (out []runeRange) {
+	slices.SortFunc(rs, func(a, b runeRange) int { return int(a.lo - b.lo) })
+	for _, r := range rs {
+		if n := len(out); n > 0 && r.lo <= out[n-1].hi+1 {
+			out[n-1].hi = max(out[n-1].hi, r.hi)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// without takes the ascending ranges cut out of rs.
+func without(rs, cut []runeRange) (out []runeRange) {
+	for _, r := range rs {
+		for _, c := range cut {
+			if c.hi < r.lo || c.lo > r.hi {
+				continue
+			}
+			if c.lo > r.lo {
+				out = append(out, runeRange{r.lo, c.lo - 1})
+			}
+			r.lo = c.hi + 1
+		}
+		if r.lo <= r.hi {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func isNumber(r rune) bool      { return propsOf(r)&propNumeric != 0 }

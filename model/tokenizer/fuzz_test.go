@@ -6,6 +6,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"agar/model/internal/bounds"
 )
 
 // checkEncoding holds what is true of every encoding: ids in the vocabulary,
@@ -57,7 +59,18 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
+// constant is what parsing the smallest of files may allocate: classes of
+// characters, the tables of a byte-level vocabulary, a compiled pattern.
+const constant = 1 << 20
+
 func FuzzParse(f *testing.F) {
+	for _, name := range []string{"bert", "clip", "gpt1", "llama3", "qwen2", "roberta", "smollm", "words", "xlmr"} {
+		b, err := os.ReadFile("testdata/" + name + ".json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, "It's 12 caf\u00e9s, Hello\u2581  <|endoftext|>\n\n 日本")
+	}
 	for part, values := range map[string][]string{
 		"added_tokens": {`[{"id":3,"content":"<x>","special":true,"lstrip":true,"rstrip":true},{"id":4,"content":"e","normalized":true,"single_word":true}]`},
 		"normalizer": {`{"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Lowercase"},{"type":"Strip","strip_left":true,"strip_right":true},{"type":"Prepend","prepend":"_"}]}`, `{"type":"Replace","pattern":{"Regex":"\\s+|x*"},"content":"ab"}`, `{"type":"StripAccents"}`,
@@ -75,11 +88,13 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, text string) {
-		tok, err := Parse(b)
+		var tok *Tokenizer
+		var err error
+		bounds.Parse(t, len(b), constant, func() { tok, err = Parse(b) })
 		if err != nil || len(text) > 1000 {
 			return
 		}
-		checkEncoding(t, tok, text, tok.Encode(text, true))
+		bounds.Watch(func() { checkEncoding(t, tok, text, tok.Encode(text, true)) })
 	})
 }
 
@@ -92,11 +107,13 @@ func FuzzParseSentencePiece(f *testing.F) {
 		f.Add(b, "Hi  ab\u2581 <mask>, \n\n é\xff")
 	}
 	f.Fuzz(func(t *testing.T, b []byte, text string) {
-		tok, err := ParseSentencePiece(b)
+		var tok *Tokenizer
+		var err error
+		bounds.Parse(t, len(b), constant, func() { tok, err = ParseSentencePiece(b) })
 		if err != nil || len(text) > 1000 {
 			return
 		}
-		checkEncoding(t, tok, text, tok.Encode(text, true))
+		bounds.Watch(func() { checkEncoding(t, tok, text, tok.Encode(text, true)) })
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"unicode"
 
 	"github.com/dlclark/regexp2/v2"
 )
@@ -114,20 +113,7 @@ func (t *translator) class(p, name string) {
 }
 
 // wordRanges is what \w matches, to be put in brackets.
-var wordRanges = sync.OnceValue(func() string {
-	var rs []runeRange
-	for r := range rune(unicode.MaxRune + 1) {
-		if propsOf(r)&propWord == 0 {
-			continue
-		}
-		if n := len(rs); n > 0 && rs[n-1].hi == r-1 {
-			rs[n-1].hi = r
-		} else {
-			rs = append(rs, runeRange{r, r})
-		}
-	}
-	return ranges(rs)
-})
+var wordRanges = sync.OnceValue(func() string { return ranges(rangesOf(propWord)) })
 
 func ranges(rs []runeRange) string {
 	var b strings.Builder

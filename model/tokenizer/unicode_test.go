@@ -52,6 +52,26 @@ func characters(f func(r rune)) {
 	}
 }
 
+// TestRangesOfClasses: the ranges of a class hold its characters and no others.
+func TestRangesOfClasses(t *testing.T) {
+	for _, c := range tables {
+		rs, wrong := rangesOf(c.prop), 0
+		characters(func(r rune) {
+			if inRanges(rs, r) != (propsOf(r)&c.prop != 0) {
+				wrong++
+			}
+		})
+		for i := 1; i < len(rs); i++ {
+			if rs[i].lo <= rs[i-1].hi+1 {
+				t.Errorf("%s: %x behind %x", c.name, rs[i], rs[i-1])
+			}
+		}
+		if wrong > 0 {
+			t.Errorf("%s: %d characters wrong", c.name, wrong)
+		}
+	}
+}
+
 // members calls f with every character and whether it is in a class.
 func members(turns []int, f func(r rune, in bool)) {
 	left, i := turns[0], 0

@@ -3,22 +3,13 @@ package torchfile
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
+
+	"agar/model/internal/bounds"
 )
 
-// allocated is how many bytes f allocates, more or less what other goroutines do.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
-// allowance is what opening a file of n bytes may allocate: eight times its size,
-// and what the smallest of files take.
-func allowance(n int) uint64 { return 8*uint64(n) + 5<<18 }
+// constant is what opening the smallest of files may allocate.
+const constant = 5 << 18
 
 // FuzzParse holds that any bytes give tensors inside the file or an error, never a
 // panic, and that no more is allocated than a small multiple of the file.
@@ -37,9 +28,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var x *File
 		var err error
-		if n := allocated(func() { x, err = parse("fuzz", b) }); n > allowance(len(b)) {
-			t.Fatalf("%d bytes allocated for a file of %d", n, len(b))
-		}
+		bounds.Parse(t, len(b), constant, func() { x, err = parse("fuzz", b) })
 		if err == nil {
 			checkFile(t, x, len(b))
 		}
@@ -53,22 +42,24 @@ func FuzzUnpickle(f *testing.F) {
 		f.Add([]byte(p))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		x := &File{path: "fuzz", tensors: map[string]Tensor{}, values: map[string]any{}}
+		var root any
 		var err error
-		n := allocated(func() {
+		bounds.Parse(t, len(b), constant, func() {
 			s := newStorages(func(s *storage) error {
 				s.data = b[:min(len(b), s.elems*s.size)]
 				s.elems = len(s.data) / s.size
 				return nil
 			})
-			var root any
-			if root, _, err = unpickle(b, budgetOf(b), s); err == nil {
-				err = x.flatten(root, budgetOf(b))
-			}
+			root, _, err = unpickle(b, budgetOf(b), s)
 		})
-		if n > 2*allowance(len(b)) { // unpickle and flatten each have the budget
-			t.Fatalf("%d bytes allocated for a pickle of %d", n, len(b))
+		if err != nil {
+			return
 		}
+		var x *File
+		bounds.Parse(t, len(b), constant, func() {
+			x = &File{path: "fuzz", tensors: map[string]Tensor{}, values: map[string]any{}}
+			err = x.flatten(root, budgetOf(b))
+		})
 		if err == nil {
 			checkFile(t, x, len(b))
 		}
