@@ -12,12 +12,12 @@ type model interface {
 
 // wordLevel has an id a word.
 type wordLevel struct {
-	vocab map[string]int32
+	vocab *vocabulary
 	unk   int32
 }
 
 func (m *wordLevel) tokenize(word string, _ bool, s *scratch) []symbol {
-	id, ok := m.vocab[word]
+	id, ok := m.vocab.get(word)
 	if !ok {
 		id = m.unk
 	}
@@ -27,19 +27,19 @@ func (m *wordLevel) tokenize(word string, _ bool, s *scratch) []symbol {
 
 // bpe is byte-pair encoding.
 type bpe struct {
-	vocab        map[string]int32
+	vocab        *vocabulary
 	merges       *mergeTable
 	cache        *cache
 	unk          int32 // −1: unknown characters are dropped
 	fuseUnk      bool
 	byteFallback bool
 	ignoreMerges bool
-	prefix       string           // before every character of a word but the first
-	suffix       string           // after a word's last character
-	raw          bool             // words come raw, unless one of their bytes has no token
-	byteIDs      [256]int32       // the token of a byte's character
-	rawVocab     map[string]int32 // with ignoreMerges: vocab by bytes
-	fallback     [256]int32       // the token <0xHH> of a byte or −1
+	prefix       string      // before every character of a word but the first
+	suffix       string      // after a word's last character
+	raw          bool        // words come raw, unless one of their bytes has no token
+	byteIDs      [256]int32  // the token of a byte's character
+	rawVocab     *vocabulary // with ignoreMerges: vocab by bytes
+	fallback     [256]int32  // the token <0xHH> of a byte or −1
 	cuts         cuts
 }
 
@@ -51,7 +51,7 @@ func (m *bpe) tokenize(word string, raw bool, s *scratch) []symbol {
 		if raw {
 			v = m.rawVocab
 		}
-		if id, ok := v[word]; ok {
+		if id, ok := v.get(word); ok {
 			s.word = append(s.word[:0], symbol{id, int32(len(word))})
 			return s.word
 		}
@@ -113,7 +113,7 @@ func (m *bpe) characters(word string, out []symbol) []symbol {
 		_, w := utf8.DecodeRuneInString(word[i:])
 		c := m.affixed(word, i, i+w)
 		i += w
-		if id, ok := m.vocab[c]; ok {
+		if id, ok := m.vocab.get(c); ok {
 			flush()
 			out = append(out, symbol{id, int32(w)})
 			continue

@@ -39,7 +39,7 @@ func (c *cuts) add(a, b []byte) {
 
 // setCuts decides, when all merges are known, whether words may be cut.
 func (m *bpe) setCuts() {
-	_, ok := m.vocab[spaceMark]
+	_, ok := m.vocab.get(spaceMark)
 	m.cuts.usable = ok && !m.cuts.barred && m.prefix == "" && m.suffix == "" && !m.raw
 }
 

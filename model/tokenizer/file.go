@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -120,11 +121,27 @@ type modelFile struct {
 	IgnoreMerges *bool    `json:"ignore_merges"`
 	MaxChars     *int     `json:"max_input_chars_per_word"`
 
-	vocab  map[string]int32 // of BPE, WordPiece and WordLevel
-	scored []scoredToken    // of Unigram, by id
-	single bool             // scores are of 32 bits
-	merges [][2]string      // when they do not come from a file
-	raw    json.RawMessage  // merges of a file
+	vocab  *vocabulary     // of BPE, WordPiece and WordLevel
+	scores *scores         // of Unigram
+	single bool            // scores are of 32 bits
+	raw    json.RawMessage // merges of a file
+	// When they do not come from a file: merges calls f with both sides of every
+	// one, the best first, and mergeCount is how many there are.
+	merges     func(f func(a, b string) error) error
+	mergeCount int
+}
+
+// scores are the tokens of a Unigram model by id.
+type scores struct {
+	count int
+	each  func(f func(id int32, t scoredToken))
+}
+
+func (s *scores) len() int {
+	if s == nil {
+		return 0
+	}
+	return s.count
 }
 
 // scoredToken is a token with its log probability.
@@ -214,13 +231,34 @@ func (m *modelFile) read(r *reader) {
 
 // readVocab reads {"token": id} or [["token", score]].
 func (m *modelFile) readVocab(r *reader) {
-	m.vocab, m.scored = nil, nil
+	m.vocab, m.scores = nil, nil
 	if r.peek() == '[' {
-		r.array(func(int) { m.scored = append(m.scored, r.scored()) })
+		list := make([]scoredToken, 0, r.pairs())
+		r.array(func(int) { list = append(list, r.scored()) })
+		if len(list) > 0 {
+			m.scores = &scores{len(list), func(f func(int32, scoredToken)) {
+				for id, t := range list {
+					f(int32(id), t)
+				}
+			}}
+		}
 		return
 	}
-	m.vocab = make(map[string]int32, min(1<<18, (len(r.data)-r.pos)/16)) // 16 bytes: a short entry
-	r.object(func(key []byte) { m.vocab[string(key)] = r.id() })
+	m.vocab = newVocabulary(r.members())
+	r.object(func(key []byte) { m.vocab.set(string(key), r.id()) })
+}
+
+// members is at least how many members the object has that comes next, unless it
+// has spaces before its colons: it and what stands behind it have so many ends of
+// keys. An entry takes five bytes or more.
+func (r *reader) members() int {
+	return min(bytes.Count(r.data[r.pos:], []byte(`":`)), (len(r.data)-r.pos)/5)
+}
+
+// pairs is at least how many ["token", score] the array has that comes next. An
+// entry takes six bytes or more.
+func (r *reader) pairs() int {
+	return min(bytes.Count(r.data[r.pos:], []byte(`[`)), (len(r.data)-r.pos)/6)
 }
 
 // scored reads ["token", score].
@@ -238,20 +276,43 @@ func (r *reader) scored() (t scoredToken) {
 	return t
 }
 
+// number makes the vocabulary of a list of tokens.
+func (m *modelFile) number(tokens []string) error {
+	v, first, second := numbered(tokens)
+	if first >= 0 {
+		return fmt.Errorf("tokenizer: token %q has both id %d and id %d", tokens[first], first, second)
+	}
+	m.vocab = v
+	return nil
+}
+
+// countMerges is at least how many merges there are: a file has two quotes for one
+// that is written "a b", four for ["a", "b"], and five bytes or more.
+func (m *modelFile) countMerges() int {
+	quotes, of := bytes.Count(m.raw, []byte(`"`)), 2
+	if bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(m.raw, []byte("[")), " \n\t\r"), []byte("[")) {
+		of = 4
+	}
+	return m.mergeCount + min(quotes/of, len(m.raw)/5)
+}
+
 // eachMerge calls f with the two sides of every merge, best first. Both
 // spellings are read: ["a", "b"] and "a b". The slices live until f returns.
 func (m *modelFile) eachMerge(f func(rank int, a, b []byte) error) error {
-	for i, p := range m.merges {
-		if err := f(i, []byte(p[0]), []byte(p[1])); err != nil {
-			return err
-		}
+	rank := 0
+	if m.merges != nil {
+		var a, b []byte
+		return m.merges(func(x, y string) error {
+			a, b = append(a[:0], x...), append(b[:0], y...)
+			rank++
+			return f(rank-1, a, b)
+		})
 	}
 	if m.raw == nil {
 		return nil
 	}
 	r := &reader{data: m.raw}
 	var err error
-	rank := 0
 	r.array(func(int) {
 		a, b, skip := r.merge()
 		if err == nil && r.err == nil && !skip {
@@ -276,7 +337,8 @@ func (r *reader) merge() (a, b []byte, skip bool) {
 		if err != nil {
 			r.fail("%w", err)
 		}
-		return []byte(p[0]), []byte(p[1]), false
+		r.sides[0], r.sides[1] = append(r.sides[0][:0], p[0]...), append(r.sides[1][:0], p[1]...)
+		return r.sides[0], r.sides[1], false
 	}
 	r.array(func(i int) {
 		switch i {

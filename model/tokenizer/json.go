@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -16,6 +17,10 @@ type reader struct {
 	data []byte
 	pos  int
 	err  error
+
+	texts [2][]byte // texts with escapes, in turn
+	turn  int
+	sides [2][]byte // of a merge
 }
 
 // fail keeps the first error, with the byte it was met at.
@@ -92,7 +97,8 @@ func (r *reader) array(f func(i int)) {
 	}
 }
 
-// text reads a string. The result may lie in the document.
+// text reads a string. The result may lie in the document; it is valid until two
+// more are read.
 func (r *reader) text() []byte {
 	raw, escaped := r.literal()
 	if r.err != nil {
@@ -101,11 +107,55 @@ func (r *reader) text() []byte {
 	if !escaped {
 		return raw[1 : len(raw)-1]
 	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		r.fail("string %s: %w", raw, err)
+	r.turn ^= 1
+	s, ok := unescape(r.texts[r.turn][:0], raw[1:len(raw)-1])
+	if r.texts[r.turn] = s; !ok {
+		r.fail("string %s: found a backslash before none of \"\\/bfnrtu", raw)
 	}
-	return []byte(s)
+	return s
+}
+
+// plain are the characters that stand for others behind a backslash.
+var plain = map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// unescape appends what the inside of a string means to dst, as encoding/json does:
+// half of a surrogate pair is U+FFFD.
+func unescape(dst, raw []byte) (s []byte, ok bool) {
+	for len(raw) > 0 {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return append(dst, raw...), true
+		}
+		dst, raw = append(dst, raw[:i]...), raw[i:]
+		if c, ok := plain[raw[1]]; ok {
+			dst, raw = append(dst, c), raw[2:]
+			continue
+		}
+		r := codeUnit(raw)
+		if r < 0 {
+			return dst, false
+		}
+		raw = raw[6:]
+		if utf16.IsSurrogate(r) {
+			if r = utf16.DecodeRune(r, codeUnit(raw)); r != utf8.RuneError {
+				raw = raw[6:]
+			}
+		}
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst, true
+}
+
+// codeUnit is what \uXXXX at the start of b means, −1 when there is no such thing.
+func codeUnit(b []byte) rune {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return -1
+	}
+	r, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(r)
 }
 
 // literal steps over a string and returns it with its quotes.
@@ -164,11 +214,12 @@ func (r *reader) float() float64 {
 	if r.err != nil {
 		return 0
 	}
-	if f, err := strconv.ParseFloat(string(s), 64); err != nil || math.IsInf(f, 0) {
+	str := string(s)
+	if f, err := strconv.ParseFloat(str, 64); err != nil || math.IsInf(f, 0) {
 		r.fail("found %s, expected a number", s)
 		return 0
 	}
-	return roundedFloat(string(s))
+	return roundedFloat(str)
 }
 
 // skip steps over any value and returns it. Brackets are matched, what is

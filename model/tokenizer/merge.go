@@ -19,7 +19,7 @@ const noRank = 1<<32 - 1
 
 func newMergeTable(n int) *mergeTable {
 	size := 16
-	for size < 2*n {
+	for 3*size < 4*n {
 		size *= 2
 	}
 	return &mergeTable{keys: make([]uint64, size), vals: make([]uint64, size), mask: uint64(size - 1)}
@@ -43,7 +43,7 @@ func (m *mergeTable) set(a, b int32, rank int, id int32) {
 func (m *mergeTable) put(key, val uint64) {
 	i := m.slot(key)
 	if m.keys[i] == 0 {
-		if m.used++; 2*m.used > len(m.keys) {
+		if m.used++; 4*m.used > 3*len(m.keys) {
 			m.grow()
 			i = m.slot(key)
 		}

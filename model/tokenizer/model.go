@@ -1,10 +1,10 @@
 package tokenizer
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
 // modelTypes are the known models.
@@ -19,7 +19,7 @@ func (f *modelFile) kind() string {
 		return "BPE"
 	case f.MaxChars != nil && f.Prefix != nil:
 		return "WordPiece"
-	case f.scored != nil:
+	case f.scores != nil:
 		return "Unigram"
 	case f.UnkToken != nil:
 		return "WordLevel"
@@ -30,7 +30,7 @@ func (f *modelFile) kind() string {
 // build makes the model for t, whose vocabulary is set.
 func (f *modelFile) build(t *Tokenizer) (model, error) {
 	kind := f.kind()
-	if slices.Contains(modelTypes, kind) && (kind == "Unigram") != (f.scored != nil) {
+	if slices.Contains(modelTypes, kind) && (kind == "Unigram") != (f.scores != nil) {
 		return nil, fmt.Errorf("tokenizer: model.vocab: found none of the form that %s has", kind)
 	}
 	switch kind {
@@ -49,7 +49,7 @@ func (f *modelFile) build(t *Tokenizer) (model, error) {
 
 // unk is the id of the unknown token, which must be there.
 func (f *modelFile) unk() (int32, error) {
-	id, ok := f.vocab[text0(f.UnkToken)]
+	id, ok := f.vocab.get(text0(f.UnkToken))
 	if !ok {
 		return 0, fmt.Errorf("tokenizer: model.unk_token: %q is not in the vocabulary", text0(f.UnkToken))
 	}
@@ -77,7 +77,7 @@ func (f *modelFile) bpe(t *Tokenizer) (model, error) {
 		ignoreMerges: yes(f.IgnoreMerges, false), prefix: text0(f.Prefix), suffix: text0(f.Suffix),
 	}
 	if f.UnkToken != nil {
-		if id, ok := f.vocab[*f.UnkToken]; ok {
+		if id, ok := f.vocab.get(*f.UnkToken); ok {
 			m.unk = id
 		}
 	}
@@ -93,13 +93,14 @@ func (f *modelFile) bpe(t *Tokenizer) (model, error) {
 
 // setMerges builds the merge table.
 func (f *modelFile) setMerges(m *bpe) error {
-	m.merges = newMergeTable(len(f.merges) + len(f.raw)/64) // it grows
+	m.merges = newMergeTable(f.countMerges())
 	var union []byte
+	prefix := []byte(m.prefix)
 	return f.eachMerge(func(rank int, a, b []byte) error {
-		left, okA := f.vocab[string(a)]
-		right, okB := f.vocab[string(b)]
-		union = append(append(union[:0], a...), strings.TrimPrefix(string(b), m.prefix)...)
-		id, okC := f.vocab[string(union)]
+		left, okA := f.vocab.getBytes(a)
+		right, okB := f.vocab.getBytes(b)
+		union = append(append(union[:0], a...), bytes.TrimPrefix(b, prefix)...)
+		id, okC := f.vocab.getBytes(union)
 		if !okA || !okB || !okC {
 			return fmt.Errorf("tokenizer: model.merges[%d]: %q + %q or their union is not in the vocabulary", rank, a, b)
 		}
@@ -122,10 +123,10 @@ func (m *bpe) setBytes(pre []preTokenizer) (all bool) {
 	known := new([256]bool)
 	all = true
 	for b := range 256 {
-		m.byteIDs[b], known[b] = m.vocab[string(byteRune(byte(b)))]
+		m.byteIDs[b], known[b] = m.vocab.get(string(byteRune(byte(b))))
 		all = all && known[b]
 	}
-	m.fallback = *byteIDs(m.vocab)
+	m.fallback = *byteIDs(m.vocab.get)
 	if len(pre) == 0 || m.prefix != "" || m.suffix != "" {
 		return false
 	}
@@ -135,10 +136,10 @@ func (m *bpe) setBytes(pre []preTokenizer) (all bool) {
 	}
 	last.known, m.raw = known, true
 	if m.ignoreMerges {
-		m.rawVocab = make(map[string]int32, len(m.vocab))
-		for s, id := range m.vocab {
+		m.rawVocab = newVocabulary(m.vocab.len())
+		for s, id := range m.vocab.all() {
 			if raw, ok := fromByteLevel(s); ok {
-				m.rawVocab[string(raw)] = id
+				m.rawVocab.set(string(raw), id)
 			}
 		}
 	}

@@ -35,27 +35,31 @@ const (
 // SplitsDeepSeek go before PatternDeepSeek.
 var SplitsDeepSeek = []string{threeDigits, deepSeekCJK}
 
-// FromParts makes a tokenizer of p.
+// FromParts makes a tokenizer of p, whose lists must not be changed afterwards.
 func FromParts(p Parts) (*Tokenizer, error) {
-	f := file{Model: modelFile{Type: "BPE", vocab: make(map[string]int32, len(p.Tokens)), IgnoreMerges: &p.IgnoreMerges}}
-	for id, s := range p.Tokens {
-		if other, ok := f.Model.vocab[s]; ok {
-			return nil, fmt.Errorf("tokenizer: token %q has both id %d and id %d", s, other, id)
-		}
-		f.Model.vocab[s] = int32(id)
-	}
-	for i, l := range p.Merges {
-		m, err := splitMerge(l)
-		if err != nil {
-			return nil, fmt.Errorf("tokenizer: merge %d: %w", i, err)
-		}
-		f.Model.merges = append(f.Model.merges, m)
+	f := file{Model: modelFile{Type: "BPE", IgnoreMerges: &p.IgnoreMerges, merges: p.eachMerge, mergeCount: len(p.Merges)}}
+	if err := f.Model.number(p.Tokens); err != nil {
+		return nil, err
 	}
 	if err := p.addTokens(&f); err != nil {
 		return nil, err
 	}
 	p.addComponents(&f)
 	return f.build()
+}
+
+// eachMerge calls f with both sides of every merge.
+func (p *Parts) eachMerge(f func(a, b string) error) error {
+	for i, l := range p.Merges {
+		m, err := splitMerge(l)
+		if err != nil {
+			return fmt.Errorf("tokenizer: merge %d: %w", i, err)
+		}
+		if err := f(m[0], m[1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addTokens lists the added tokens of p.

@@ -47,7 +47,18 @@ type Pieces struct {
 // Nothing is put around texts.
 func ParseSentencePiece(data []byte) (*Tokenizer, error) {
 	p := Pieces{DummyPrefix: true, FoldSpaces: true}
+	n := 0
 	err := eachField(data, func(f protoField) error {
+		if f.number == 1 {
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: not a SentencePiece model: %w", err)
+	}
+	p.Tokens, p.Scores, p.Types = make([]string, 0, n), make([]float32, 0, n), make([]PieceType, 0, n)
+	err = eachField(data, func(f protoField) error {
 		switch f.number {
 		case 1:
 			return p.readPiece(f.data)
@@ -123,7 +134,7 @@ func (p *Pieces) readNormalizer(msg []byte) error {
 	})
 }
 
-// FromPieces makes a tokenizer of p.
+// FromPieces makes a tokenizer of p, whose lists must not be changed afterwards.
 func FromPieces(p Pieces) (*Tokenizer, error) {
 	if len(p.Scores) != len(p.Tokens) || len(p.Types) != len(p.Tokens) {
 		return nil, fmt.Errorf("tokenizer: found %d scores and %d types, expected one for each of %d tokens", len(p.Scores), len(p.Types), len(p.Tokens))
@@ -132,8 +143,18 @@ func FromPieces(p Pieces) (*Tokenizer, error) {
 	if err := p.addModel(f); err != nil {
 		return nil, err
 	}
+	added := func(kind PieceType) bool {
+		return kind == PieceControl || kind == PieceUnknown || kind == PieceUser && !p.Unigram
+	}
+	n := 0
+	for _, kind := range p.Types {
+		if added(kind) {
+			n++
+		}
+	}
+	f.AddedTokens = make([]addedToken, 0, n)
 	for id, kind := range p.Types {
-		if kind == PieceControl || kind == PieceUnknown || kind == PieceUser && !p.Unigram {
+		if added(kind) {
 			f.AddedTokens = append(f.AddedTokens, addedToken{Content: p.Tokens[id], Special: kind != PieceUser, Normalized: p.marked(id)})
 		}
 	}
@@ -156,28 +177,25 @@ func (p *Pieces) addModel(f *file) error {
 	id, bytes := int32(unk), slices.Contains(p.Types, PieceByte)
 	m := &f.Model
 	m.UnkToken, m.UnkID, m.FuseUnk, m.ByteFallback = &p.Tokens[unk], &id, &yes, &bytes
-	m.vocab = make(map[string]int32, len(p.Tokens))
+	if err := m.number(p.Tokens); err != nil {
+		return err
+	}
 	for id, s := range p.Tokens {
-		if other, ok := m.vocab[s]; ok {
-			return fmt.Errorf("tokenizer: token %q has both id %d and id %d", s, other, id)
-		}
 		if !utf8.ValidString(s) {
 			return fmt.Errorf("tokenizer: token %d: found %q, which is no UTF-8", id, s)
 		}
-		m.vocab[s] = int32(id)
 	}
 	if !p.Unigram {
 		m.Type = "BPE"
 		p.addMerges(m)
 		return nil
 	}
-	m.Type, m.vocab, m.single = "Unigram", nil, true
-	p.addScores(m)
+	m.Type, m.single, m.scores = "Unigram", true, &scores{len(p.Tokens), p.eachScore}
 	return nil
 }
 
-// addScores fills in the list of a unigram model.
-func (p *Pieces) addScores(m *modelFile) {
+// eachScore calls f with every token of a unigram model.
+func (p *Pieces) eachScore(f func(id int32, t scoredToken)) {
 	for id, s := range p.Tokens {
 		t := scoredToken{s, float64(p.Scores[id]), plainToken}
 		switch {
@@ -186,7 +204,7 @@ func (p *Pieces) addScores(m *modelFile) {
 		case p.Types[id] == PieceUser:
 			t.kind = userToken
 		}
-		m.scored = append(m.scored, t)
+		f(int32(id), t)
 	}
 }
 
@@ -199,25 +217,34 @@ func (p *Pieces) cuts(id int) bool {
 // addMerges makes a merge of every way to put a token together of two others,
 // the best score first and of equal scores the first token.
 func (p *Pieces) addMerges(m *modelFile) {
-	order := make([]int, 0, len(p.Tokens))
+	order := make([]int32, 0, len(p.Tokens))
 	for id := range p.Tokens {
 		if p.cuts(id) && len(p.Tokens[id]) > 1 {
-			order = append(order, id)
+			order = append(order, int32(id))
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p.Scores[b], p.Scores[a]) })
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(p.Scores[b], p.Scores[a]) })
+	m.merges = func(f func(a, b string) error) error { return p.eachMerge(m, order, f) }
+	_ = m.merges(func(_, _ string) error { m.mergeCount++; return nil })
+}
+
+// eachMerge calls f with both parts of tokens in an order.
+func (p *Pieces) eachMerge(m *modelFile, order []int32, f func(a, b string) error) error {
 	for _, id := range order {
 		s := p.Tokens[id]
 		for i := 1; i < len(s); i++ {
 			if utf8.RuneStart(s[i]) && p.known(m, s[:i]) && p.known(m, s[i:]) {
-				m.merges = append(m.merges, [2]string{s[:i], s[i:]})
+				if err := f(s[:i], s[i:]); err != nil {
+					return err
+				}
 			}
 		}
 	}
+	return nil
 }
 
 func (p *Pieces) known(m *modelFile, s string) bool {
-	id, ok := m.vocab[s]
+	id, ok := m.vocab.get(s)
 	return ok && p.cuts(int(id))
 }
 

@@ -14,9 +14,10 @@ import (
 // Tokenizer is a tokenizer.json ready to use. It is safe for concurrent use.
 type Tokenizer struct {
 	sha        string
-	tokens     []string         // by id
-	present    []bool           // ids that have a token
-	ids        map[string]int32 // the model's vocabulary
+	tokens     []string    // by id
+	present    []bool      // ids that have a token
+	shared     bool        // tokens is the list of the vocabulary
+	ids        *vocabulary // the model's vocabulary
 	added      map[int32]addedToken
 	addedIDs   map[string]int32
 	special    map[string]bool // contents of special tokens
@@ -132,10 +133,17 @@ func (f *file) components(t *Tokenizer) (err error) {
 // setVocab fills the tables of ids.
 func (t *Tokenizer) setVocab(f *file) error {
 	m := &f.Model
-	size := max(len(m.vocab), len(m.scored))
+	size := max(m.vocab.len(), m.scores.len())
+	t.ids = m.vocab
+	if m.vocab != nil && m.vocab.ids == nil { // of a list, which is not copied
+		t.tokens, t.shared = slices.Clip(m.vocab.keys), true
+		t.present = slices.Repeat([]bool{true}, size)
+		t.addTokens(f.AddedTokens, int32(size))
+		return nil
+	}
 	t.tokens, t.present = make([]string, 0, size), make([]bool, 0, size)
 	limit := int32(min(math.MaxInt32, size+1<<16))
-	for s, id := range m.vocab {
+	for s, id := range m.vocab.all() {
 		if id < 0 || id >= limit {
 			return fmt.Errorf("tokenizer: model.vocab: token %q has id %d, expected 0 to %d", s, id, limit-1)
 		}
@@ -143,15 +151,14 @@ func (t *Tokenizer) setVocab(f *file) error {
 			return fmt.Errorf("tokenizer: model.vocab: id %d belongs to both %q and %q", id, min(s, t.tokens[id]), max(s, t.tokens[id]))
 		}
 	}
-	t.ids = m.vocab
-	if m.scored != nil {
-		t.ids = make(map[string]int32, size)
+	if m.scores != nil {
+		t.ids = newVocabulary(size)
+		m.scores.each(func(id int32, s scoredToken) {
+			t.put(s.token, id)
+			t.ids.set(s.token, id)
+		})
 	}
-	for id, s := range m.scored {
-		t.put(s.token, int32(id))
-		t.ids[s.token] = int32(id)
-	}
-	t.addTokens(f.AddedTokens, int32(max(len(t.ids), len(m.scored))))
+	t.addTokens(f.AddedTokens, int32(max(t.ids.len(), m.scores.len())))
 	return nil
 }
 
@@ -166,7 +173,7 @@ func (t *Tokenizer) addTokens(list []addedToken, next int32) {
 		}
 		id, ok := t.addedIDs[a.Content]
 		if !ok {
-			id, ok = t.ids[a.Content]
+			id, ok = t.ids.get(a.Content)
 		}
 		if !ok {
 			id = next
@@ -197,15 +204,19 @@ func (t *Tokenizer) match(a addedToken) {
 		}
 	}
 	m.add(form, a)
-	if !t.put(form, a.ID) {
-		t.tokens[a.ID] = form
+	if t.put(form, a.ID) || t.tokens[a.ID] == form {
+		return
 	}
+	if t.shared {
+		t.tokens, t.shared = slices.Clone(t.tokens), false
+	}
+	t.tokens[a.ID] = form
 }
 
 // put gives id its token; false when it has one.
 func (t *Tokenizer) put(s string, id int32) bool {
 	if n := int(id) + 1; n > len(t.tokens) {
-		t.tokens = append(t.tokens, make([]string, n-len(t.tokens))...)
+		t.tokens, t.shared = append(t.tokens, make([]string, n-len(t.tokens))...), false
 		t.present = append(t.present, make([]bool, n-len(t.present))...)
 	}
 	if t.present[id] {
@@ -243,7 +254,7 @@ func (t *Tokenizer) ID(token string) (int32, bool) {
 	if id, ok := t.addedIDs[token]; ok {
 		return id, true
 	}
-	id, ok := t.ids[token]
+	id, ok := t.ids.get(token)
 	return id, ok
 }
 

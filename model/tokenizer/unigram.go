@@ -24,40 +24,40 @@ const unkPenalty = 10
 
 // newUnigram checks the list of tokens.
 func newUnigram(f *modelFile) (*unigram, error) {
-	m := &unigram{unk: -1, unkScore: math.Inf(1), single: f.single, scores: make([]float64, len(f.scored)), cache: newCache()}
+	m := &unigram{unk: -1, unkScore: math.Inf(1), single: f.single, scores: make([]float64, f.scores.len()), cache: newCache()}
 	if f.UnkID != nil {
-		if m.unk = *f.UnkID; m.unk < 0 || int(m.unk) >= len(f.scored) {
-			return nil, fmt.Errorf("tokenizer: model.unk_id: found %d, expected less than the %d tokens", m.unk, len(f.scored))
+		if m.unk = *f.UnkID; m.unk < 0 || int(m.unk) >= f.scores.len() {
+			return nil, fmt.Errorf("tokenizer: model.unk_id: found %d, expected less than the %d tokens", m.unk, f.scores.len())
 		}
 	}
-	m.trie = newTrie(len(f.scored))
+	m.trie = newTrie(f.scores.len())
 	bytes := make(map[string]int32, 256) // of byte tokens, which may be hidden
-	for id, t := range f.scored {
+	f.scores.each(func(id int32, t scoredToken) {
 		if _, ok := byteToken(t.token); ok {
-			bytes[t.token] = int32(id)
+			bytes[t.token] = id
 		}
 		m.scores[id] = t.score
 		if t.kind != hiddenToken {
-			m.trie.put(t.token, int32(id))
+			m.trie.put(t.token, id)
 		}
 		if t.kind == plainToken {
 			m.unkScore = min(m.unkScore, t.score)
 		}
-	}
+	})
 	if m.unkScore -= unkPenalty; m.single {
 		m.unkScore = float64(float32(m.unkScore))
 	}
 	if yes(f.ByteFallback, false) {
-		m.fallback = byteIDs(bytes)
+		m.fallback = byteIDs(func(s string) (int32, bool) { id, ok := bytes[s]; return id, ok })
 	}
 	return m, nil
 }
 
 // byteIDs are the tokens <0x00> to <0xFF>, −1 for those that are missing.
-func byteIDs(ids map[string]int32) *[256]int32 {
+func byteIDs(idOf func(string) (int32, bool)) *[256]int32 {
 	t := new([256]int32)
 	for b := range t {
-		id, ok := ids[byteName(byte(b))]
+		id, ok := idOf(byteName(byte(b)))
 		if t[b] = id; !ok {
 			t[b] = -1
 		}

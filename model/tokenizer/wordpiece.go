@@ -15,9 +15,9 @@ type wordPiece struct {
 
 // newWordPiece takes the vocabulary apart by the prefix; an empty prefix makes
 // both halves the same.
-func newWordPiece(vocab map[string]int32, prefix string, unk int32, maxChars int) *wordPiece {
-	m := &wordPiece{first: newTrie(len(vocab)), rest: newTrie(len(vocab) / 4), unk: unk, maxChars: maxChars, cache: newCache()}
-	for s, id := range vocab {
+func newWordPiece(vocab *vocabulary, prefix string, unk int32, maxChars int) *wordPiece {
+	m := &wordPiece{first: newTrie(vocab.len()), rest: newTrie(vocab.len() / 4), unk: unk, maxChars: maxChars, cache: newCache()}
+	for s, id := range vocab.all() {
 		m.first.put(s, id)
 		if len(s) > len(prefix) && s[:len(prefix)] == prefix {
 			m.rest.put(s[len(prefix):], id)

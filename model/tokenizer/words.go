@@ -12,17 +12,14 @@ type Words struct {
 	Suffix  []int32
 }
 
-// FromWords makes a tokenizer of w.
+// FromWords makes a tokenizer of w, whose lists must not be changed afterwards.
 func FromWords(w Words) (*Tokenizer, error) {
 	if w.Unknown < 0 || int(w.Unknown) >= len(w.Tokens) {
 		return nil, fmt.Errorf("tokenizer: unknown token %d lies outside the vocabulary of %d", w.Unknown, len(w.Tokens))
 	}
-	f := &file{Model: modelFile{Type: "WordPiece", UnkToken: &w.Tokens[w.Unknown], vocab: make(map[string]int32, len(w.Tokens))}}
-	for id, s := range w.Tokens {
-		if other, ok := f.Model.vocab[s]; ok {
-			return nil, fmt.Errorf("tokenizer: token %q has both id %d and id %d", s, other, id)
-		}
-		f.Model.vocab[s] = int32(id)
+	f := &file{Model: modelFile{Type: "WordPiece", UnkToken: &w.Tokens[w.Unknown]}}
+	if err := f.Model.number(w.Tokens); err != nil {
+		return nil, err
 	}
 	p := Parts{Tokens: w.Tokens, Control: w.Control}
 	if err := p.addTokens(f); err != nil {

@@ -23,12 +23,13 @@ const (
 
 // Parse runs parse, which reads a file of size bytes, and fails the test when it
 // allocates more than PerByte × size + constant bytes or does not end. parse must
-// be one that can run again: what is made once in a process is not counted.
-func Parse(t testing.TB, size int, constant uint64, parse func()) {
+// be one that can run again: what is made once in a process is not counted. It
+// gives what was allocated.
+func Parse(t testing.TB, size int, constant uint64, parse func()) (n uint64) {
 	t.Helper()
 	Watch(func() {
 		limit := PerByte*uint64(size) + constant
-		n := Allocated(parse)
+		n = Allocated(parse)
 		if n > limit {
 			n = min(n, Allocated(parse))
 		}
@@ -36,6 +37,7 @@ func Parse(t testing.TB, size int, constant uint64, parse func()) {
 			t.Fatalf("%d bytes allocated for a file of %d, expected at most %d × %d + %d", n, size, PerByte, size, constant)
 		}
 	})
+	return n
 }
 
 // Allocated is how many bytes f allocates, more or less what other goroutines do.
