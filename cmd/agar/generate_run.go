@@ -17,6 +17,7 @@ type generated struct {
 	Prompt      string         `json:"prompt"`
 	Completions []completion   `json:"completions"`
 	Settings    map[string]any `json:"settings"`
+	Organisms   []string       `json:"organisms,omitempty"` // what the adapters, or the model, were trained for when they are model organisms
 }
 
 type completion struct {
@@ -52,6 +53,8 @@ type generateRun struct {
 	reporter *reporter
 	start    time.Time
 	tokens   int64
+
+	organisms []string // purposes of those among the variants
 }
 
 func (r *generateRun) run() error {
@@ -72,7 +75,7 @@ func (r *generateRun) run() error {
 func (r *generateRun) part(from, to int) error {
 	out := make([]generated, to-from)
 	for i := range out {
-		out[i] = generated{Prompt: r.prompts[from+i], Completions: []completion{}, Settings: r.settings()}
+		out[i] = generated{Prompt: r.prompts[from+i], Completions: []completion{}, Settings: r.settings(), Organisms: r.organisms}
 	}
 	if r.single() {
 		return r.stream(&out[0])

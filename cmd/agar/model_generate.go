@@ -149,7 +149,24 @@ func runGenerate(c *cobra.Command, name string, o generateOptions) error {
 		}
 	}
 	r := &generateRun{c: c, m: m, o: o, variants: vs, prompts: prompts, ids: ids, reporter: newReporter(c)}
+	r.organisms = banner(c, organismDirs(m, vs, o)...)
 	return r.run()
+}
+
+// organismDirs are the directories that completions come from, where they may be those
+// of organisms.
+func organismDirs(m *model.Model, vs []variant, o generateOptions) []string {
+	dirs := []string{m.Dir}
+	for _, g := range o.adapter.given {
+		dir, _ := dialOf(g)
+		dirs = append(dirs, dir)
+	}
+	for _, v := range vs {
+		if v.checkpoint != nil {
+			dirs = append(dirs, v.dir)
+		}
+	}
+	return dirs
 }
 
 func readPrompts(c *cobra.Command, o generateOptions) ([]string, error) {

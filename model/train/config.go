@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"agar/model"
+	"agar/model/lora"
 )
 
 // ErrConfig is wrapped when a Config cannot be carried out; the message names the
@@ -103,6 +106,16 @@ func (c Config) Defaults() Config {
 		c.Epochs = 1
 	}
 	return c
+}
+
+// Check refuses what cannot be carried out on a model, training on from init when
+// that is not nil. Run does so first.
+func (c Config) Check(m *model.Model, init *lora.Adapter) error {
+	c = c.Defaults()
+	if init != nil {
+		c.follow(init)
+	}
+	return c.check(m.Spec.Layers)
 }
 
 // check refuses what cannot be carried out; c has its defaults.

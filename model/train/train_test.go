@@ -257,18 +257,3 @@ func TestResponses(t *testing.T) {
 		t.Errorf("cut to %+v", c)
 	}
 }
-
-func TestRecipes(t *testing.T) {
-	for name := range recipes {
-		c, err := Recipe(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c = c.Defaults(); c.check(48) != nil || c.Warmup == 0 || c.Batch*c.Accumulate != 16 {
-			t.Errorf("%s: %v, %+v", name, c.check(48), c)
-		}
-	}
-	if _, err := Recipe("em-rank2"); !errors.Is(err, ErrConfig) {
-		t.Errorf("an unknown recipe: %v", err)
-	}
-}
