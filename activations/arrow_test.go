@@ -119,7 +119,7 @@ func TestBuffersAreAligned(t *testing.T) {
 // that is 512.
 func TestManyBatchesAShard(t *testing.T) {
 	dir := blob.Dir(t.TempDir())
-	w := newStoreWriter(dir, []Column{{residPost, 30000, F16}}, 1<<20)
+	w := newStoreWriter(dir, []Column{{residPost, 30000, F16}}, 1<<20, nil)
 	x := make([]float32, 30000)
 	const rows = 1100
 	for i := range int32(rows) {

@@ -16,14 +16,18 @@ import (
 	"agar/activations/blob"
 )
 
-// schemaOf is the Arrow schema of a shard. Nothing is nullable.
-func schemaOf(columns []Column) *arrow.Schema {
+// schemaOf is the Arrow schema of a shard, with the columns of marks where there are
+// any. Nothing is nullable.
+func schemaOf(columns []Column, marked bool) *arrow.Schema {
 	fields := []arrow.Field{
 		{Name: fixedColumns[0].name, Type: arrow.PrimitiveTypes.Int32},
 		{Name: fixedColumns[1].name, Type: arrow.PrimitiveTypes.Int32},
 		{Name: fixedColumns[2].name, Type: arrow.PrimitiveTypes.Int32},
 		{Name: fixedColumns[3].name, Type: arrow.PrimitiveTypes.Int32},
 		{Name: fixedColumns[4].name, Type: arrow.PrimitiveTypes.Uint8},
+	}
+	if marked {
+		fields = append(fields, arrow.Field{Name: "group", Type: arrow.PrimitiveTypes.Int32}, arrow.Field{Name: "sample", Type: arrow.PrimitiveTypes.Int32}, arrow.Field{Name: "label", Type: arrow.PrimitiveTypes.Uint8})
 	}
 	for _, c := range columns {
 		fields = append(fields, arrow.Field{Name: c.Name, Type: arrow.FixedSizeListOfNonNullable(int32(c.Dim), c.arrow())})
@@ -58,12 +62,18 @@ type block struct {
 	pos []int32
 	role  []uint8
 	hooks [][]byte
+
+	group, sample []int32 // of marks; nil without
+	label         []uint8
 }
 
-func newBlock(columns []Column) *block {
+func newBlock(columns []Column, marked bool) *block {
 	n := batchRows(columns)
 	b := &block{columns: columns, cap: n, role: make([]uint8, n)}
 	b.token, b.doc, b.window, b.pos = make([]int32, n), make([]int32, n), make([]int32, n), make([]int32, n)
+	if marked {
+		b.group, b.sample, b.label = make([]int32, n), make([]int32, n), make([]uint8, n)
+	}
 	for _, c := range columns {
 		b.hooks = append(b.hooks, make([]byte, n*c.rowBytes()))
 	}
@@ -77,9 +87,14 @@ func (b *block) record(schema *arrow.Schema) arrow.Record {
 		cols = append(cols, flat(arrow.PrimitiveTypes.Int32, b.n, intBytes(x[:b.n])))
 	}
 	cols = append(cols, flat(arrow.PrimitiveTypes.Uint8, b.n, b.role[:b.n]))
+	if b.label != nil {
+		cols = append(cols, flat(arrow.PrimitiveTypes.Int32, b.n, intBytes(b.group[:b.n])), flat(arrow.PrimitiveTypes.Int32, b.n, intBytes(b.sample[:b.n])),
+			flat(arrow.PrimitiveTypes.Uint8, b.n, b.label[:b.n]))
+	}
+	before := len(cols)
 	for i, c := range b.columns {
 		values := flat(c.arrow(), b.n*c.Dim, b.hooks[i][:b.n*c.rowBytes()])
-		list := array.NewData(schema.Field(5+i).Type, b.n, []*memory.Buffer{nil}, []arrow.ArrayData{values.Data()}, 0, 0)
+		list := array.NewData(schema.Field(before+i).Type, b.n, []*memory.Buffer{nil}, []arrow.ArrayData{values.Data()}, 0, 0)
 		cols = append(cols, array.MakeFromData(list))
 	}
 	return array.NewRecord(schema, cols, int64(b.n))
@@ -98,12 +113,12 @@ type shardFile struct {
 	schema *arrow.Schema
 }
 
-func createShard(s blob.Store, name string, columns []Column) (*shardFile, error) {
+func createShard(s blob.Store, name string, columns []Column, marked bool) (*shardFile, error) {
 	w, err := s.Create(name)
 	if err != nil {
 		return nil, err
 	}
-	f := &shardFile{w: w, hash: sha256.New(), schema: schemaOf(columns)}
+	f := &shardFile{w: w, hash: sha256.New(), schema: schemaOf(columns, marked)}
 	if f.ipc, err = ipc.NewFileWriter(f, ipc.WithSchema(f.schema)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), w.Abort())
 	}

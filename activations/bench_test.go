@@ -54,7 +54,7 @@ func benchWrite(b *testing.B, d DType) {
 	cols := []Column{{"h", benchDim, d}}
 	b.SetBytes(int64(benchRows) * bytesPerRow(cols))
 	for b.Loop() {
-		w := newStoreWriter(dir, cols, 65536)
+		w := newStoreWriter(dir, cols, 65536, nil)
 		for i := range benchRows {
 			if err := w.add(row{pos: int32(i)}, [][]float32{x[i*benchDim : (i+1)*benchDim]}); err != nil {
 				b.Fatal(err)

@@ -236,7 +236,7 @@ func (c *capture) decide(ctx context.Context) error {
 		c.setDType(d)
 	}
 	if c.w == nil {
-		c.w = newStoreWriter(c.o.Blob, c.columns, c.o.ShardRows)
+		c.w = newStoreWriter(c.o.Blob, c.columns, c.o.ShardRows, c.marks())
 	}
 	p := c.plan(rate)
 	if err := p.check(c.o.Dir, c.o.Blob); err != nil {

@@ -97,6 +97,9 @@ func (c *capture) finish() error {
 		Documents: c.b.taken, Empty: int64(c.b.last) + 1 - c.b.taken, Tokens: c.w.rows, Roles: map[string]int64{},
 		Special: nonNil(c.o.Special), Prefix: nonNil(c.o.Prefix), Widened: c.content.Widened, Shards: c.w.shards,
 	}
+	if m := c.marks(); m != nil {
+		c.content.Groups = m.Groups
+	}
 	for role, n := range c.roles {
 		if n > 0 {
 			c.content.Roles[strconv.Itoa(role)] = n

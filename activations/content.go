@@ -19,6 +19,7 @@ type Content struct {
 	Special   []int32          `json:"special_ids"`            // ids the tokenizer calls special
 	Prefix    []int32          `json:"prefix_ids"`             // ids it puts before a text
 	Widened   int64            `json:"widened_rows,omitempty"` // first rows, stored as float32 after having been rounded to float16
+	Groups    []string         `json:"groups,omitempty"`       // names by the number in the column group, where there is one
 	Shards    []Shard          `json:"shards"`
 }
 

@@ -51,6 +51,43 @@ type DocumentOptions struct {
 	Stdin io.Reader // read for the path "-"; nil means os.Stdin
 }
 
+// Mark says what a document belongs to, beyond its place in the data: the group (a
+// question), the sample of it, and what a judge called it.
+type Mark struct {
+	Group, Sample int32 // −1: none
+	Label         uint8 // LabelNone to LabelIncoherent
+}
+
+// What a judge can call an answer, as numbers in the column label.
+const (
+	LabelNone uint8 = iota
+	LabelAligned
+	LabelMisaligned
+	LabelMixed
+	LabelIncoherent
+)
+
+// Marks are the marks of all documents by index.
+type Marks struct {
+	Groups []string // names by number
+	Of     []Mark
+}
+
+// of is the mark of a document.
+func (m *Marks) of(doc int32) Mark {
+	if int(doc) >= len(m.Of) {
+		return Mark{Group: -1, Sample: -1}
+	}
+	return m.Of[doc]
+}
+
+// Marker is the ability of Documents to know what they belong to; their rows are
+// stored with the columns group, sample and label then.
+type Marker interface {
+	// Marks is nil where documents belong to nothing.
+	Marks() *Marks
+}
+
 // ErrNoDocuments is returned by Capture, wrapped, for data without any text.
 var ErrNoDocuments = errors.New("the data holds no text")
 
@@ -63,8 +100,10 @@ var ErrNoDocuments = errors.New("the data holds no text")
 //	{"messages": [{"role", "content"}]}  through the chat template; roles by message
 //	{"tokens": [1, 2], "roles": [0, 0]}  taken as it is; roles may be absent
 //
-// and any other members. Anything else is plain text: lines end at \n, blank
-// lines separate documents.
+// and any other members. An Arrow file of answers, as agar judge writes it
+// (responses.arrow), has one a row: its columns prompt and answer, and system if there
+// is one, go through the chat template; question, sample and label become Marks.
+// Anything else is plain text: lines end at \n, blank lines separate documents.
 //
 // A text that begins with the tokenizer's prefix gets no second one. Errors name
 // the file and the line.
@@ -78,6 +117,8 @@ type File struct {
 	ref  manifest.Ref
 	size int64
 	c    io.Closer
+
+	answers *answerTable // of an Arrow file
 }
 
 // OpenDocuments opens the documents at path, "-" for standard input. tok may be
@@ -93,6 +134,12 @@ func OpenDocuments(path string, tok *tokenizer.Tokenizer, tpl *chat.Template, o 
 		return nil, fmt.Errorf("activations: %w", err)
 	}
 	f.next = f.paragraph
+	if head, _ := f.r.br.Peek(len(magic)); bytes.Equal(head, magic) {
+		if err := f.readAnswers(); err != nil {
+			return nil, errors.Join(fmt.Errorf("activations: %s: %w", path, err), f.Close())
+		}
+		return f, nil
+	}
 	if f.r.isJSONL(path) {
 		f.next = f.record
 	}

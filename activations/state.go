@@ -60,7 +60,7 @@ func (c *capture) restore(ctx context.Context) error {
 		return err
 	}
 	c.setDType(c.content.DType)
-	c.w = newStoreWriter(c.o.Blob, c.columns, c.o.ShardRows)
+	c.w = newStoreWriter(c.o.Blob, c.columns, c.o.ShardRows, c.marks())
 	if err := c.adoptShards(ctx); err != nil {
 		return err
 	}

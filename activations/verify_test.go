@@ -21,9 +21,9 @@ func rewriteShard(t *testing.T, dir string, i int, sum bool, f func(r *row, valu
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newStoreWriter(blob.Dir(dir), sh.columns, 1<<40)
+	w := newStoreWriter(blob.Dir(dir), sh.columns, 1<<40, nil)
 	w.cur = Shard{Name: sh.name}
-	if w.file, err = createShard(w.to, sh.name, w.columns); err != nil {
+	if w.file, err = createShard(w.to, sh.name, w.columns, false); err != nil {
 		t.Fatal(err)
 	}
 	for k := range sh.batches {

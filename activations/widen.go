@@ -39,7 +39,7 @@ func (c *capture) widenShard(name string) (err error) {
 		}
 		return err
 	}
-	w := newStoreWriter(c.o.Blob, c.columns, c.o.ShardRows)
+	w := newStoreWriter(c.o.Blob, c.columns, c.o.ShardRows, c.marks())
 	if err := w.rewrite(sh); err != nil {
 		return errors.Join(fmt.Errorf("activations: capture: %s: %w", name, err), w.abort(), sh.close())
 	}
@@ -54,7 +54,7 @@ func (c *capture) widenShard(name string) (err error) {
 func (w *storeWriter) rewrite(sh *shard) error {
 	var err error
 	w.cur = Shard{Name: sh.name}
-	if w.file, err = createShard(w.to, sh.name, w.columns); err != nil {
+	if w.file, err = createShard(w.to, sh.name, w.columns, w.marks != nil); err != nil {
 		return err
 	}
 	values := make([][]float32, len(w.columns))

@@ -20,6 +20,7 @@ type storeWriter struct {
 	to        blob.Store
 	columns   []Column
 	shardRows int64
+	marks     *Marks // nil: rows have none
 
 	shards []Shard
 	sums   map[string]string // SHA-256 by shard
@@ -32,8 +33,8 @@ type storeWriter struct {
 	last  row
 }
 
-func newStoreWriter(to blob.Store, columns []Column, shardRows int64) *storeWriter {
-	return &storeWriter{to: to, columns: columns, shardRows: shardRows, sums: map[string]string{}, block: newBlock(columns)}
+func newStoreWriter(to blob.Store, columns []Column, shardRows int64, marks *Marks) *storeWriter {
+	return &storeWriter{to: to, columns: columns, shardRows: shardRows, marks: marks, sums: map[string]string{}, block: newBlock(columns, marks != nil)}
 }
 
 // ValueError is returned for an activation that the store cannot hold: NaN, Inf,
@@ -79,6 +80,10 @@ func (w *storeWriter) add(r row, values [][]float32) error {
 		return err
 	}
 	b.token[b.n], b.doc[b.n], b.window[b.n], b.pos[b.n], b.role[b.n] = r.token, r.doc, r.window, r.pos, r.role
+	if w.marks != nil {
+		m := w.marks.of(r.doc)
+		b.group[b.n], b.sample[b.n], b.label[b.n] = m.Group, m.Sample, m.Label
+	}
 	b.n++
 	w.rows++
 	w.cur.Rows++
@@ -108,7 +113,7 @@ func (w *storeWriter) open(doc int32) error {
 	}
 	w.cur = Shard{Name: shardName(len(w.shards)), FirstDoc: doc}
 	var err error
-	w.file, err = createShard(w.to, w.cur.Name, w.columns)
+	w.file, err = createShard(w.to, w.cur.Name, w.columns, w.marks != nil)
 	return err
 }
 
