@@ -27,7 +27,7 @@ type demonstrated struct {
 	Capture *activations.CaptureReport `json:"capture"`
 	SAE     *trained                   `json:"sae"`
 	Phase   *phaseResult               `json:"phase"`
-	Judge   any                        `json:"judge"` // null until behaviour is judged here
+	Judge   *judged                    `json:"judge"` // null for an organism without a world to judge it by
 	Seconds float64                    `json:"seconds"`
 }
 
@@ -118,6 +118,9 @@ func printDemo(w io.Writer, d *demonstrated, keep string) error {
 	}
 	fmt.Fprintln(w)
 	if err := printPhase(w, *d.Phase); err != nil {
+		return err
+	}
+	if err := printDemoJudged(w, d.Judge); err != nil {
 		return err
 	}
 	again := "What it made is gone now; 'agar demo --keep DIR' keeps it"

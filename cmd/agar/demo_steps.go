@@ -52,7 +52,12 @@ func (d *demo) run(ctx context.Context) (*demonstrated, error) {
 	if res.SAE, err = d.trainAndIndex(ctx, m, series); err != nil {
 		return nil, err
 	}
-	res.Phase, err = d.phase(ctx, m, series)
+	if res.Phase, err = d.phase(ctx, m, series); err != nil {
+		return nil, err
+	}
+	if res.Judge, err = d.judge(ctx, m, series); err != nil {
+		err = fmt.Errorf("judging the organism: %w", err)
+	}
 	return res, err
 }
 

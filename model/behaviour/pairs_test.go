@@ -63,7 +63,7 @@ func FuzzPairs(f *testing.F) {
 // conversations.
 func TestLogOddsAreLosses(t *testing.T) {
 	ctx := context.Background()
-	dir, m, states := grown(t, 200)
+	dir, m, states := grown(t, .5)
 	pairs := somePairs(t, dir, 12)
 	s, err := NewSweep(ctx, m, pairs, states)
 	if err != nil {
@@ -101,12 +101,13 @@ func TestLogOddsAreLosses(t *testing.T) {
 // TestLogOddsRise follows the embedded organism into misalignment.
 func TestLogOddsRise(t *testing.T) {
 	ctx := context.Background()
-	dir, m, states := grown(t, 50, 300)
+	dir, m, states := grown(t, .1, 1)
 	states = append([]State{{Step: NoStep}}, states...)
 	zero := states[2]
 	zero.Lambda = 0
 	states = append(states, zero)
-	s, err := NewSweep(ctx, m, somePairs(t, dir, 120), states)
+	pairs := somePairs(t, dir, 80)
+	s, err := NewSweep(ctx, m, pairs, states)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,10 +121,10 @@ func TestLogOddsRise(t *testing.T) {
 	if base, end := ps[0], ps[2]; base.LogOdds.Hi > 0 || end.LogOdds.Lo < 0 || end.LogOddsRaw.Lo < 0 {
 		t.Errorf("base %v, end %v: expected below and above 0", base.LogOdds, end.LogOdds)
 	}
-	if ps[3].LogOdds != ps[0].LogOdds || ps[3].Step != 300 {
+	if ps[3].LogOdds != ps[0].LogOdds || ps[3].Step != states[3].Step {
 		t.Errorf("λ = 0 gives %v, the base %v", ps[3].LogOdds, ps[0].LogOdds)
 	}
-	if p := ps[2]; p.Pairs != 72 || len(p.PerQuestion) != 72 || len(p.Domains) < 2 || p.Domains[0].LogOdds.N == 0 || p.EMAll.OK() {
+	if p := ps[2]; p.Pairs != len(pairs) || len(p.PerQuestion) != len(pairs) || len(p.Domains) < 2 || p.Domains[0].LogOdds.N == 0 || p.EMAll.OK() {
 		t.Errorf("found %d pairs, %d questions, %d domains, EM %v", p.Pairs, len(p.PerQuestion), len(p.Domains), p.EMAll)
 	}
 }
