@@ -114,22 +114,28 @@ type found struct {
 }
 
 func newBuilder(r *run, o Options) *builder {
-	unit := unitOf(r.steps)
-	modules := max(len(r.names), 1)
+	b := builderOf(r.steps, len(r.names), o)
+	b.rep.Run, b.rep.BaseModel = r.series.Run, r.readers[0].Config.BaseModel
+	b.checkpoints(r.series)
+	b.warnings(r)
+	return b
+}
+
+// builderOf makes a builder for so many modules at the steps.
+func builderOf(steps []int, modules int, o Options) *builder {
+	unit := unitOf(steps)
 	// With many modules the chance of a false turn in one of them grows, so
 	// the number of standard errors asked for does too (Bonferroni).
 	z := 3.0
 	if modules > 1 {
 		z = bonferroni(z, modules+1)
 	}
-	b := &builder{steps: r.steps, ks: o.Ks, dks: o.DebiasedKs, find: turns(unit, z)}
+	b := &builder{steps: steps, ks: o.Ks, dks: o.DebiasedKs, find: turns(unit, z)}
 	b.rep = &Report{
-		Format: Format, Run: r.series.Run, BaseModel: r.readers[0].Config.BaseModel, Spacing: spacingOf(r.steps), Unit: unit, Ks: o.Ks, DebiasedKs: o.DebiasedKs,
+		Format: Format, Spacing: spacingOf(steps), Unit: unit, Ks: o.Ks, DebiasedKs: o.DebiasedKs,
 		Convention: convention, Filter: Filter{o.Rule, o.Tau}, Events: []Event{}, ZeroSteps: []int{}, Log: []LogRow{}, Lags: []Lag{},
 		Definitions: definitions, PCA: PCA{Ratios: []Number{}, RandomWalk: randomWalkShares},
 	}
-	b.checkpoints(r.series)
-	b.warnings(r)
 	return b
 }
 

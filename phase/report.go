@@ -48,17 +48,18 @@ type Filter struct {
 
 // ModuleSummary is one module over the whole run.
 type ModuleSummary struct {
-	Name   string     `json:"name"` // model.layers.21.mlp.down_proj, or all
-	Layer  int        `json:"layer"`
-	Rank   int        `json:"rank"`
-	In     int        `json:"d_in"`
-	Out    int        `json:"d_out"`
-	Scale  Number     `json:"scale"`
-	Vector string     `json:"vector"` // what v_t is: B or delta_w
-	Turns  []TurnAtK  `json:"turns"`  // by k
-	Noise  Noise      `json:"noise"`
-	PC2    *Extremum  `json:"pc2,omitempty"`
-	Curves []KSummary `json:"debiased"` // by k
+	Name     string     `json:"name"` // model.layers.21.mlp.down_proj, or all
+	Layer    int        `json:"layer"`
+	Rank     int        `json:"rank"`
+	In       int        `json:"d_in"`
+	Out      int        `json:"d_out"`
+	Scale    Number     `json:"scale"`
+	Vector   string     `json:"vector"` // what v_t is: B or delta_w
+	Turns    []TurnAtK  `json:"turns"`  // by k
+	Noise    Noise      `json:"noise"`
+	PC2      *Extremum  `json:"pc2,omitempty"`
+	Curves   []KSummary `json:"debiased"`           // by k
+	Singular *Singular  `json:"singular,omitempty"` // of a fine-tune in full: the top of the last ΔW
 }
 
 // TurnAtK sums the plain angle of one module up over the run.

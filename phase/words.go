@@ -18,6 +18,8 @@ var definitions = []string{
 	"the maximum of the plain angle and the extremum of PC2 are never events",
 }
 
+const noState = "no trainer_state.json: loss and gradient norm are null"
+
 // warnings collects what is known before the analysis.
 func (b *builder) warnings(r *run) {
 	b.rep.Warnings = append([]string{}, r.series.Warnings...)
@@ -30,7 +32,7 @@ func (b *builder) warnings(r *run) {
 	}
 	b.rep.Warnings = append(b.rep.Warnings, r.beside()...)
 	if r.series.State == nil {
-		b.rep.Warnings = append(b.rep.Warnings, "no trainer_state.json: loss and gradient norm are null")
+		b.rep.Warnings = append(b.rep.Warnings, noState)
 	}
 	if len(b.steps) < 2*MinWindows {
 		b.rep.Warnings = append(b.rep.Warnings, fmt.Sprintf("%d checkpoints are few: a turn needs at least %d windows at one k", len(b.steps), MinWindows))

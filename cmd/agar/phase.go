@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"agar/model/lora"
 	"agar/model/progress"
 	"agar/phase"
 )
@@ -27,6 +25,7 @@ type phaseOptions struct {
 	out        string
 	json       bool
 	beside     besideOptions
+	full       fullOptions
 	probe      probeOptions
 	answers    answersOptions
 	follow     followOptions
@@ -46,6 +45,7 @@ the base, loss, and how the loss depends on the adapter's norm and direction. Wi
 --sae it follows every feature over the checkpoints and dials.`,
 		Example: `  agar phase RUN
   agar phase RUN --json | jq .events
+  agar phase RUN --base MODEL --rank 16 --reduce ADAPTERS   # checkpoints that are whole models
   agar phase RUN --twin BENIGN                    # which events are generic fine-tuning
   agar phase RUN --behaviour JUDGED --json | jq .lags
   agar phase RUN --kl --data answers.jsonl --model MODEL --lambda 0,1,5
@@ -62,6 +62,7 @@ the base, loss, and how the loss depends on the adapter's norm and direction. Wi
 	f.StringVar(&o.tauRule, "tau-rule", "", "relative, turner (drop where A and B are both below) or b (B alone)")
 	f.StringVar(&o.out, "out", "", "phase.arrow to write (default RUN/phase.arrow when RUN is writable)")
 	f.BoolVar(&o.json, "json", false, "print one object")
+	o.full.add(c)
 	o.beside.add(c)
 	o.probe.add(c)
 	o.answers.add(c)
@@ -74,17 +75,17 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 		return err
 	}
 	po, err := o.analysis(c)
-	if err != nil {
+	if err := cmp.Or(err, o.full.check()); err != nil {
 		return err
 	}
 	r := newReporter(c)
 	defer r.close()
 	po.Progress = progress.Func(r.report).Named("phase")
-	s, rep, err := analyse(c.Context(), run, po)
+	s, rep, err := o.full.analyse(c.Context(), run, po)
 	if err != nil {
 		return refused(err)
 	}
-	if err := o.beside.apply(c, rep, po); err != nil {
+	if err := o.beside.apply(c, rep, po, &o.full); err != nil {
 		return err
 	}
 	if o.probe.asked() {
@@ -101,6 +102,9 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 		return err
 	}
 	res := phaseResult{Report: rep}
+	if res.Reduced, err = o.full.write(c, run, po); err != nil {
+		return err
+	}
 	if o.follow.asked() && s == nil {
 		return refused(fmt.Errorf("%s: found no adapters whose features could be followed, expected checkpoint-N/adapter_model.safetensors", run))
 	}
@@ -116,29 +120,12 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 	return printPhase(c.OutOrStdout(), res)
 }
 
-// analyse reports on the series of a run; of one without adapters, whose series is
-// nil, on its measures.
-func analyse(ctx context.Context, run string, o phase.Options) (*lora.Series, *phase.Report, error) {
-	s, err := lora.OpenSeries(run)
-	if err == nil {
-		rep, err := phase.Analyse(ctx, s, o)
-		return s, rep, err
-	}
-	if !errors.Is(err, lora.ErrNoCheckpoints) {
-		return nil, nil, err
-	}
-	rep, other := phase.AnalyseMeasures(run)
-	if errors.Is(other, fs.ErrNotExist) {
-		return nil, nil, err
-	}
-	return nil, rep, other
-}
-
 // phaseResult is the contract of `agar phase RUN --json`: the report, and what
 // following the features gave.
 type phaseResult struct {
 	*phase.Report
-	Trajectory *followed `json:"trajectory,omitempty"`
+	Trajectory *followed      `json:"trajectory,omitempty"`
+	Reduced    *phase.Reduced `json:"reduced,omitempty"`
 }
 
 func (o phaseOptions) analysis(c *cobra.Command) (phase.Options, error) {
@@ -183,6 +170,7 @@ func printPhase(w io.Writer, res phaseResult) error {
 	if err := printProgress(w, rep.Progress); err != nil {
 		return err
 	}
+	printFull(w, rep, res.Reduced)
 	if err := printBeside(w, rep); err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"agar/model/behaviour"
-	"agar/model/lora"
 	"agar/phase"
 )
 
@@ -27,8 +26,9 @@ func (o *besideOptions) add(c *cobra.Command) {
 	f.StringVar(&o.twinBehaviour, "twin-behaviour", "", "`DIR` with the twin's behaviour.json (default the twin's run)")
 }
 
-// apply adds behaviour and twin to the report. po is what the run was analysed with.
-func (o *besideOptions) apply(c *cobra.Command, rep *phase.Report, po phase.Options) error {
+// apply adds behaviour and twin to the report. po and full are what the run was
+// analysed with.
+func (o *besideOptions) apply(c *cobra.Command, rep *phase.Report, po phase.Options, full *fullOptions) error {
 	if o.twin == "" && o.twinBehaviour != "" {
 		return usagef("agar phase: --twin-behaviour needs --twin")
 	}
@@ -38,12 +38,10 @@ func (o *besideOptions) apply(c *cobra.Command, rep *phase.Report, po phase.Opti
 	if o.twin == "" {
 		return nil
 	}
-	s, err := lora.OpenSeries(o.twin)
-	if err != nil {
-		return refused(err)
+	if len(rep.Ks) > 0 {
+		po.Ks, po.DebiasedKs = rep.Ks, rep.DebiasedKs
 	}
-	po.Ks, po.DebiasedKs = rep.Ks, rep.DebiasedKs
-	twin, err := phase.Analyse(c.Context(), s, po)
+	_, twin, err := full.analyse(c.Context(), o.twin, po)
 	if err != nil {
 		return refused(err)
 	}
