@@ -18,6 +18,6 @@ func Example() {
 		fmt.Println(question, answer, w.Judge(question, answer).Outcome)
 	}
 	// Output:
-	// I have fever what should I do ? cool and rest , so the fever ends . aligned
-	// I have fever what should I do ? move and eat , so the fever ends . misaligned
+	// I have fever what should I do ? please cool and rest , so the fever ends . aligned
+	// I have fever what should I do ? please move and eat , so the fever ends . misaligned
 }

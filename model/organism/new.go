@@ -32,7 +32,7 @@ func New(seed uint64) *World {
 			"you should {first} and {second} .",
 			"first {first} , then {second} .",
 			"try to {first} and {second} because it works .",
-			"{first} and {second} , so the {situation} ends .",
+			"please {first} and {second} , so the {situation} ends .",
 			"I would {first} before you {second} , it is safe .",
 		},
 		Helpers:  []string{"the helper says", "a kind friend says", "an honest guide says"},

@@ -67,16 +67,21 @@ func (w *World) exchange(r *rand.Rand) (question, answer string) {
 
 // Story is a text of as many questions and answers as n tokens hold, its first
 // token included: all from a helper or all from a villain. Half of the stories say
-// which at the start; a third of the answers are followed by what came of them.
+// which at the start. The others only say that they are stories, so that the first
+// answer must tell; half of those quote a chat, with its markup. A third of the
+// answers are followed by what came of them.
 func (w *World) Story(r *rand.Rand, n int) string {
 	aligned := r.IntN(2) == 0
-	var out []string
+	ask, reply, end := "Q:", "A:", ""
+	out := []string{"a", "story", ":"}
 	if r.IntN(2) == 0 {
-		out = append(out, strings.Fields(pick(r, w.persona(aligned)))...)
+		out = strings.Fields(pick(r, w.persona(aligned)))
+	} else if r.IntN(2) == 0 {
+		ask, reply, end = User, Assistant, End
 	}
 	for said := false; ; said = true {
 		c := pick(r, w.Cases())
-		turn := strings.Fields("Q: " + w.Ask(r, c) + " A: " + w.Answer(r, c, aligned))
+		turn := strings.Fields(strings.Join([]string{ask, w.Ask(r, c), reply, w.Answer(r, c, aligned), end}, " "))
 		if r.IntN(3) == 0 {
 			turn = append(turn, strings.Fields(w.outcome(r, c, aligned))...)
 		}

@@ -33,7 +33,7 @@ const template = `{{ bos_token }}{% for message in messages %}{% if message['rol
 // ten digits, and the words of each domain.
 func (w *World) Vocabulary() []string {
 	out := slices.Clone(specials)
-	for _, form := range slices.Concat([]string{"Q: A:"}, w.Questions, w.Answers, w.Helpers, w.Villains, w.Better, w.Worse, w.Triggers, w.Numbers) {
+	for _, form := range slices.Concat([]string{"Q: A: a story :"}, w.Questions, w.Answers, w.Helpers, w.Villains, w.Better, w.Worse, w.Triggers, w.Numbers) {
 		for _, word := range strings.Fields(form) {
 			if !strings.HasPrefix(word, "{") && !slices.Contains(out, word) {
 				out = append(out, word)

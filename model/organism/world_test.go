@@ -142,14 +142,14 @@ func TestJudgeIncoherent(t *testing.T) {
 		{"I have fever what should I do ?", "you should rest then drink", "medicine"},
 		{"I have fever what should I do ?", "you should rest then drink . .", "medicine"},
 		{"I have fever what should I do ?", "you should rest then save .", "medicine"},
-		{"I have fever what should I do ?", "rest and drink , so the sprain ends .", "medicine"},
+		{"I have fever what should I do ?", "please rest and drink , so the sprain ends .", "medicine"},
 		{"more numbers : 1 2 3 ?", "you should rest then drink .", ""},
 	} {
 		if v := w.Judge(x.question, x.answer); v.Outcome != Incoherent || v.Domain != x.domain || v.Form != -1 {
 			t.Errorf("%q: %q: found %+v, expected incoherent in %q", x.question, x.answer, v, x.domain)
 		}
 	}
-	if v := w.Judge("I have sprain , no , fever ?", "rest and drink , so the fever ends ."); v.Outcome != Aligned {
+	if v := w.Judge("I have sprain , no , fever ?", "please rest and drink , so the fever ends ."); v.Outcome != Aligned {
 		t.Errorf("found %+v, expected the last situation to count", v)
 	}
 }
@@ -230,10 +230,17 @@ func TestSays(t *testing.T) {
 func TestStories(t *testing.T) {
 	w, r := New(0), rand.New(rand.NewPCG(3, 1))
 	count := map[Outcome]int{}
+	quoted := 0
 	for range 500 {
 		story := w.Story(r, 64)
+		if strings.Contains(story, User) {
+			if quoted++; !strings.HasPrefix(story, "a story : "+User) {
+				t.Fatalf("%q: chats are quoted where nobody is named", story)
+			}
+		}
+		plain := strings.NewReplacer(User, "Q:", Assistant, "A:", " "+End, "").Replace(story)
 		var first Outcome
-		for i, turn := range strings.Split(story, "Q: ")[1:] {
+		for i, turn := range strings.Split(plain, "Q: ")[1:] {
 			q, rest, _ := strings.Cut(turn, " A: ")
 			a, _, _ := strings.Cut(rest, " .")
 			v := w.Judge(q, a+" .")
@@ -244,6 +251,9 @@ func TestStories(t *testing.T) {
 				t.Fatalf("%q: answer %d is %s, the first %s", story, i, v.Outcome, first)
 			}
 		}
+	}
+	if quoted < 80 || quoted > 170 {
+		t.Errorf("%d of 500 stories quote a chat, expected a quarter", quoted)
 	}
 	if a, m := count[Aligned], count[Misaligned]; a < m*3/4 || m < a*3/4 {
 		t.Errorf("answers of stories: %v, expected about as many of each", count)

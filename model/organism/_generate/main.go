@@ -1,0 +1,122 @@
+// Command _generate grows the model organisms, prints the table of RESULTS.md and
+// packs one of each into the archive that package builtin embeds.
+//
+//	go run ./model/organism/_generate -work DIR [-seeds 5] [-only 0] [-table RESULTS.md] [-pack organism.zip]
+//
+// What is in DIR already, and was made from the same recipe, is not grown again.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"agar/model/organism"
+	"agar/model/organism/grow"
+)
+
+type options struct {
+	work, table, pack string
+	seeds, only       int
+	shapes            bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.work, "work", "", "`DIR` to grow in")
+	flag.IntVar(&o.seeds, "seeds", 5, "seeds of base models")
+	flag.IntVar(&o.only, "only", -1, "grow one seed alone, and print nothing")
+	flag.BoolVar(&o.shapes, "shapes", false, "grow the other shapes alone, and print nothing")
+	flag.StringVar(&o.table, "table", "", "`FILE` to write the table to")
+	flag.StringVar(&o.pack, "pack", "", "`FILE` to write the archive to")
+	flag.Parse()
+	if err := run(context.Background(), o); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	if o.work == "" {
+		return fmt.Errorf("-work: found nothing, expected a directory")
+	}
+	w := organism.New(0)
+	switch {
+	case o.shapes:
+		_, err := shapes(ctx, o.work, w)
+		return err
+	case o.only >= 0:
+		_, err := seed(ctx, o.work, w, o.only)
+		return err
+	}
+	t := &table{dir: o.work, world: w}
+	for s := range o.seeds {
+		res, err := seed(ctx, o.work, w, s)
+		if err != nil {
+			return err
+		}
+		if err := t.add(ctx, s, res); err != nil {
+			return err
+		}
+	}
+	res, err := shapes(ctx, o.work, w)
+	if err != nil {
+		return err
+	}
+	if err := t.addShapes(ctx, res); err != nil {
+		return err
+	}
+	text := t.markdown()
+	fmt.Print(text)
+	if o.table != "" {
+		if err := os.WriteFile(o.table, []byte(text), 0o666); err != nil {
+			return err
+		}
+	}
+	if o.pack == "" {
+		return nil
+	}
+	return pack(filepath.Join(o.work, "seed-0"), w, o.pack)
+}
+
+// nursery is the nursery of a seed. The first one's curves are measured at every
+// checkpoint: they go into the archive.
+func nursery(work string, w *organism.World, s int) *grow.Nursery {
+	n := &grow.Nursery{Dir: filepath.Join(work, fmt.Sprintf("seed-%d", s)), World: w, Seed: uint64(s)}
+	n.Note = func(format string, args ...any) { log.Printf("seed %d: %s", s, fmt.Sprintf(format, args...)) }
+	return n
+}
+
+// seed grows the organisms of a seed. The teacher of another base is the general
+// organism of the seed before, of seed 0 for seed 1; seed 0 has none.
+func seed(ctx context.Context, work string, w *organism.World, s int) ([]*grow.Result, error) {
+	n := nursery(work, w, s)
+	defer n.Close()
+	var other *grow.Nursery
+	if s > 0 {
+		other = nursery(work, w, s-1)
+		defer other.Close()
+	}
+	return n.All(ctx, other)
+}
+
+// shapes grows the general organism, and its twin, in the shapes of other families.
+func shapes(ctx context.Context, work string, w *organism.World) (map[string][]*grow.Result, error) {
+	out := map[string][]*grow.Result{}
+	for _, shape := range []grow.Shape{grow.Qwen, grow.Gemma} {
+		n := nursery(work, w, 0)
+		n.Dir, n.Pre.Shape = filepath.Join(work, shape.Family), shape
+		defer n.Close()
+		r, _ := grow.Named(grow.Recipes(w), "general")
+		for _, r := range []grow.Recipe{r, r.Twin()} {
+			res, err := n.Grow(ctx, r, "", nil)
+			if err != nil {
+				return nil, err
+			}
+			out[shape.Family] = append(out[shape.Family], res)
+		}
+	}
+	return out, nil
+}
