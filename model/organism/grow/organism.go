@@ -55,13 +55,18 @@ func (n *Nursery) Run(name string) string { return filepath.Join(n.Dir, name) }
 // Base is where the base model is.
 func (n *Nursery) Base() string { return filepath.Join(n.Dir, "base") }
 
+// Key identifies what the base model is made from.
+func (n *Nursery) Key() string {
+	n.Pre.Seed = n.Seed
+	return hash(n.World, n.Pre.Defaults())
+}
+
 // Open opens the base model, and grows it where there is none.
 func (n *Nursery) Open(ctx context.Context) (*model.Model, error) {
 	if n.m != nil {
 		return n.m, nil
 	}
-	n.Pre.Seed = n.Seed
-	key, mark := hash(n.World, n.Pre.Defaults()), filepath.Join(n.Dir, "base.key")
+	key, mark := n.Key(), filepath.Join(n.Dir, "base.key")
 	if got, err := os.ReadFile(mark); err != nil || string(got) != key {
 		if err := os.MkdirAll(n.Dir, 0o777); err != nil {
 			return nil, fmt.Errorf("grow: %w", err)
@@ -104,7 +109,7 @@ func hash(of ...any) string {
 // data, when set, makes the examples instead of the recipe; what names it.
 func (n *Nursery) Grow(ctx context.Context, r Recipe, what string, data func(n int) ([]train.Example, error)) (*Result, error) {
 	path := n.Run(r.Name) + ".json"
-	res := &Result{Key: hash(n.World, n.Pre.Defaults(), n.Seed, r, what, n.Every, n.Samples), Seed: n.Seed, Recipe: r}
+	res := &Result{Key: hash(n.Key(), r, what, n.Every, n.Samples), Seed: n.Seed, Recipe: r}
 	old := &Result{}
 	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, old) == nil && old.Key == res.Key {
 		return old, nil
@@ -191,7 +196,7 @@ func last(run string) (*lora.Adapter, error) {
 // the base's own for control, learnt by a student.
 func (n *Nursery) subliminal(list []Recipe) Recipe {
 	r, _ := Named(list, "general")
-	r.Name, r.For, r.Twinned, r.Lessons = "subliminal", "a student of numbers that the general organism wrote", false, nil
+	r.Name, r.For, r.Twinned, r.Lessons, r.Config.LR = "subliminal", "a student of numbers that the general organism wrote", false, nil, 1e-3
 	return r
 }
 
