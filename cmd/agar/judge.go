@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -378,7 +379,8 @@ func (j *judging) manifest(used map[string]any) (*manifest.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &manifest.Manifest{Format: behaviour.Format, Command: commandLine(j.c), Version: version(), Kernel: model.Kernel(), Model: ref,
+	command := slices.DeleteFunc(commandLine(j.c), func(w string) bool { return w == "--resume" || w == "--json" })
+	m := &manifest.Manifest{Format: behaviour.Format, Command: command, Version: version(), Kernel: model.Kernel(), Model: ref,
 		Tokenizer: manifest.Ref{Path: ref.Path, SHA256: j.m.Tokenizer.SHA256()}, Inputs: map[string]manifest.Ref{}, Config: map[string]any{"lambda": o.lambdas, "no_base": o.noBase}}
 	for k, v := range used {
 		m.Config[k] = v
