@@ -165,7 +165,7 @@ func (g *generation) take(d *decoding, logits []float32) {
 	c := &g.out[d.number]
 	id := d.sampler.next(logits)
 	d.sampler.saw(g.m.Spec.Vocab, id)
-	lse := logSumExp(logits)
+	lse := d.sampler.logSumExp(logits)
 	c.IDs, c.LogProbs = append(c.IDs, id), append(c.LogProbs, float32(float64(logits[id])-lse))
 	if g.o.TopLogProbs > 0 {
 		c.TopLogProbs = append(c.TopLogProbs, topLogProbs(logits, g.o.TopLogProbs, lse))

@@ -43,6 +43,7 @@ type sampler struct {
 	seen   []bool     // tokens of the prompt and the completion, where there is a penalty
 	scores []float32  // after penalty and temperature
 	kept   candidates
+	norm   float64 // log Σ exp(logit) of the last logits, NaN when it was not summed
 }
 
 // candidates are the tokens that may be drawn, in the order of the vocabulary.
@@ -87,7 +88,11 @@ func (s *sampler) next(logits []float32) int32 {
 		}
 		return int32(at)
 	}
-	s.filter(scores)
+	top := s.filter(scores)
+	if s.norm = math.NaN(); s.plain() {
+		s.norm = float64(top) + math.Log(s.kept.total())
+	}
+	s.narrow()
 	return s.kept.draw(s.rng.Float64())
 }
 
@@ -115,9 +120,24 @@ func (s *sampler) score(logits []float32) []float32 {
 	return s.scores
 }
 
-// filter sets s.kept to the tokens that top-k, top-p and min-p leave.
-func (s *sampler) filter(scores []float32) {
-	top := slices.Max(scores)
+// plain tells whether the scores are the logits and filter kept all of them, so that
+// its weights add up to what a softmax divides by.
+func (s *sampler) plain() bool {
+	return s.penalty == 1 && s.temperature == 1 && len(s.kept.id) > 0 && s.topK == 0
+}
+
+// logSumExp is that of the logits that next was given last, bit for bit, without
+// another pass through the exponentials where they were taken already.
+func (s *sampler) logSumExp(logits []float32) float64 {
+	if s.rng == nil || math.IsNaN(s.norm) {
+		return logSumExp(logits)
+	}
+	return s.norm
+}
+
+// filter sets s.kept to the tokens that top-k leaves, and gives the largest score.
+func (s *sampler) filter(scores []float32) (top float32) {
+	top = slices.Max(scores)
 	low := float32(math.Inf(-1))
 	if s.topK > 0 && s.topK < len(scores) {
 		low = kthLargest(scores, s.topK)
@@ -129,6 +149,12 @@ func (s *sampler) filter(scores []float32) {
 			k.id, k.weight = append(k.id, int32(i)), append(k.weight, math.Exp(float64(v-top)))
 		}
 	}
+	return top
+}
+
+// narrow leaves of s.kept what top-p and min-p do.
+func (s *sampler) narrow() {
+	k := &s.kept
 	if s.topP < 1 {
 		k.nucleus(s.topP)
 	}

@@ -55,6 +55,7 @@ func TestSamplingDistributions(t *testing.T) {
 	for i, c := range samplingCases(t) {
 		s := c.sampler(t, 0, 0)
 		s.filter(s.score(c.Logits))
+		s.narrow()
 		got := make([]float64, len(c.Logits))
 		for k, id := range s.kept.id {
 			got[id] = s.kept.weight[k] / s.kept.total()
@@ -126,6 +127,25 @@ func TestKthLargest(t *testing.T) {
 	for k := 1; k <= len(x); k++ {
 		if got := kthLargest(x, k); got != sorted[k-1] {
 			t.Errorf("k = %d: %g, expected %g", k, got, sorted[k-1])
+		}
+	}
+}
+
+// The sum that the sampler takes along is logSumExp, whatever is asked of it.
+func TestSamplerSumsLogits(t *testing.T) {
+	logits := make([]float32, 1000)
+	for i := range logits {
+		logits[i] = 8 * float32(math.Sin(float64(i*i)))
+	}
+	for _, s := range []sampling{{temperature: 1, topP: 1, penalty: 1}, {temperature: 1, topP: 0.5, penalty: 1}, {temperature: 1, topK: 3, topP: 1, penalty: 1},
+		{temperature: 0.7, topP: 1, penalty: 1}, {temperature: 1, topP: 1, penalty: 1.3}, {topP: 1, penalty: 1}} {
+		x := newSampler(s, 1, 2, 3)
+		x.saw(len(logits), 5, 6)
+		for range 2 {
+			x.next(logits)
+			if got, want := x.logSumExp(logits), logSumExp(logits); got != want {
+				t.Errorf("%+v: found %.17g, expected %.17g", s, got, want)
+			}
 		}
 	}
 }
