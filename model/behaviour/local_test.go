@@ -154,6 +154,13 @@ func TestTrieIsBruteForce(t *testing.T) {
 				t.Errorf("%s: found Σ n·U %.9g and Σ U %.9g, brute force has %.9g and %.9g", name, gotSum, gotMass, sum, mass)
 			}
 		}
+		l.Skip = 0.02
+		quick, _, err := l.expect(context.Background(), []int32{5, 8, 3, 4})
+		exact, mass, _ := bruteForce(t, m, vocab, []int32{5, 8, 3, 4})
+		if err != nil || quick >= exact || exact-quick > 100*l.Skip {
+			t.Errorf("%s: found Σ n·U %.9g, %v with %g left out of %.9g (mass %g)", name, quick, err, l.Skip, exact, mass)
+		}
+		l.Skip = 0
 		if name != "one digit" {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -14,9 +15,9 @@ import (
 // questions, and counts how often the interval holds the mean. 93 % leaves room for
 // what 8 questions can tell about their own spread.
 func TestIntervalsCover(t *testing.T) {
-	runs := 4000
-	if testing.Short() {
-		runs = 400
+	runs := 250
+	if os.Getenv("AGAR_COVERAGE") == "full" {
+		runs = 4000 // about 70 s
 	}
 	worst := 1.0
 	for _, questions := range []int{8, 24, 44} {
