@@ -5,7 +5,6 @@ package bounds
 import (
 	"fmt"
 	"runtime"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -14,12 +13,8 @@ import (
 // that it frees again included.
 const PerByte = 8
 
-// A function under Watch may take this many ticks. A process that is stopped or
-// starved for long counts few of them.
-const (
-	tick  = 100 * time.Millisecond
-	ticks = 300
-)
+// limit is the processor time that a function under Watch may take.
+const limit = 30 * time.Second
 
 // Parse runs parse, which reads a file of size bytes, and fails the test when it
 // allocates more than PerByte × size + constant bytes or does not end. parse must
@@ -28,12 +23,12 @@ const (
 func Parse(t testing.TB, size int, constant uint64, parse func()) (n uint64) {
 	t.Helper()
 	Watch(func() {
-		limit := PerByte*uint64(size) + constant
+		most := PerByte*uint64(size) + constant
 		n = Allocated(parse)
-		if n > limit {
+		if n > most {
 			n = min(n, Allocated(parse))
 		}
-		if n > limit {
+		if n > most {
 			t.Fatalf("%d bytes allocated for a file of %d, expected at most %d × %d + %d", n, size, PerByte, size, constant)
 		}
 	})
@@ -49,13 +44,15 @@ func Allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// Watch panics when f takes longer than 30 seconds, so that a fuzzer notices.
+// Watch panics when f takes more than 30 seconds of processor time, so that a fuzzer
+// notices.
 func Watch(f func()) {
-	var n atomic.Int32
+	const tick = time.Second
+	start := cpuTime()
 	var timer *time.Timer
 	timer = time.AfterFunc(time.Hour, func() {
-		if n.Add(1) > ticks {
-			panic(fmt.Sprintf("bounds: still running after %v", ticks*tick))
+		if used := cpuTime() - start; used > limit {
+			panic(fmt.Sprintf("bounds: still running after %v of processor time", used))
 		}
 		timer.Reset(tick)
 	})
