@@ -57,7 +57,7 @@ func ggufNames() tensorNames {
 }
 
 func families() []*family {
-	return []*family{llama(), mistral(), qwen2(), qwen3(), qwen3MoE(), gemma(), gemma2(), gemma3(), phi3(), smollm3(), olmo2(), gpt2(), gptNeoX()}
+	return []*family{llama(), mistral(), qwen2(), qwen3(), qwen3MoE(), gemma(), gemma2(), gemma3(), gemma3Seeing(), phi3(), smollm3(), olmo2(), gpt2(), gptNeoX()}
 }
 
 // familyOf finds the family of the architectures that a config.json lists.

@@ -61,7 +61,7 @@ type binder struct {
 // bind finds, checks and wraps every tensor that the Spec needs, and refuses
 // files with tensors that would go unused.
 func bind(src tensorSource, s *Spec, names *tensorNames, ignored []string) (*weights, error) {
-	src = withPrefix(src, names)
+	src = withPrefix(textPart(src), names)
 	b := &binder{src: src, spec: s, names: names, used: map[string]bool{}}
 	if err := b.ends(); err != nil {
 		return nil, fmt.Errorf("%s: %w", src.where(), err)
