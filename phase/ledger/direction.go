@@ -1,0 +1,193 @@
+package ledger
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"agar/model/lora"
+)
+
+// directionClaim takes the column space that a module writes into at the last
+// checkpoint through the battery.
+func (e *Evidence) directionClaim(m *lora.Module) Claim {
+	c := Claim{
+		ID: "direction:" + m.Name, Kind: KindDirection, Module: m.Name,
+		Statement: fmt.Sprintf("%s writes into %d of %d dimensions at the end", m.Name, m.R, m.Out),
+	}
+	first := 0
+	if len(e.Run.Report.Checkpoints) > 0 {
+		first = e.Run.Report.Checkpoints[0].Step
+	}
+	c.battery([8]Check{
+		e.directionTwin(m), e.directionSeeds(m), e.directionControls(m), e.covariates(first),
+		e.directionDegenerate(m), e.heldOut(first), e.dictionary(length(e.Run.Report)), e.directionNull(),
+	})
+	return c
+}
+
+// Overlap is the mean squared cosine of the principal angles between the column
+// spaces of B of two modules, ‖Q_aᵀQ_b‖²/min(r_a, r_b), cos² at rank 1, and p the
+// chance of as much between random spaces: d·‖Q_aᵀQ_b‖² is χ² with r_a·r_b degrees
+// of freedom to order 1/d. NaN where the shapes differ or a B is zero.
+func Overlap(a, b *lora.Module) (share, p float64) {
+	qa, ra := orthonormal(a)
+	qb, rb := orthonormal(b)
+	if a.Out != b.Out || ra == 0 || rb == 0 {
+		return math.NaN(), math.NaN()
+	}
+	sum := 0.0
+	for _, x := range qa {
+		for _, y := range qb {
+			d := dot(x, y)
+			sum += d * d
+		}
+	}
+	return sum / float64(min(ra, rb)), distuv.ChiSquared{K: float64(ra * rb)}.Survival(float64(a.Out) * sum)
+}
+
+// orthonormal is a basis of the columns of B [Out, R] by Gram-Schmidt, twice over.
+func orthonormal(m *lora.Module) (q [][]float64, rank int) {
+	for j := range m.R {
+		v := make([]float64, m.Out)
+		for i := range v {
+			v[i] = float64(m.B[i*m.R+j])
+		}
+		before := math.Sqrt(dot(v, v))
+		for range 2 {
+			for _, u := range q {
+				d := dot(u, v)
+				for i := range v {
+					v[i] -= d * u[i]
+				}
+			}
+		}
+		n := math.Sqrt(dot(v, v))
+		if n <= 1e-6*before || n == 0 {
+			continue
+		}
+		for i := range v {
+			v[i] /= n
+		}
+		q = append(q, v)
+	}
+	return q, len(q)
+}
+
+func dot(a, b []float64) float64 {
+	s := 0.0
+	for i := range a {
+		s += a[i] * b[i]
+	}
+	return s
+}
+
+// overlapWith is the overlap with the same module of another run.
+func overlapWith(r *Run, m *lora.Module) (share, p float64, why string) {
+	if r.Final == nil {
+		return 0, 0, "its last adapter was not read"
+	}
+	o, ok := r.Final.Module(m.Name)
+	if !ok {
+		return 0, 0, "it has no " + m.Name
+	}
+	if share, p = Overlap(m, o); math.IsNaN(share) {
+		return 0, 0, "its adapter has another shape or is zero"
+	}
+	return share, p, ""
+}
+
+// directionTwin fails when the twin writes into the same directions.
+func (e *Evidence) directionTwin(m *lora.Module) Check {
+	if e.Twin == nil {
+		return notRun("no twin was given")
+	}
+	if sameWeights(e.Twin.Report, e.Run.Report) {
+		return notRun("the twin is the run itself: its last weights have the same hash")
+	}
+	share, p, why := overlapWith(e.Twin, m)
+	if why != "" {
+		return notRun("twin: %s", why)
+	}
+	n := []Figure{fig("overlap with the twin", share, "cos²"), fig("p of random directions", p, "")}
+	why = fmt.Sprintf("the twin shares %.3f of it (cos², random directions %.2g)", share, 1/float64(m.Out))
+	return decide(share < SharedOverlap, n, why, why+fmt.Sprintf(", expected below %g", SharedOverlap))
+}
+
+// directionSeeds passes when every other seed overlaps more than random directions
+// would, at a level corrected for their number.
+func (e *Evidence) directionSeeds(m *lora.Module) Check {
+	others, _ := e.others()
+	could, show, least := 1, 1, math.Inf(1)
+	for _, s := range others {
+		share, p, why := overlapWith(s, m)
+		if why != "" {
+			continue
+		}
+		could++
+		least = min(least, share)
+		if p <= Alpha/float64(len(others)) {
+			show++
+		}
+	}
+	if could < MinSeeds {
+		return notRun("%d runs of this recipe have this module, %d are needed", could, MinSeeds)
+	}
+	n := []Figure{fig("runs that share it", float64(show), ""), fig("runs", float64(could), ""), fig("least overlap", least, "cos²")}
+	why := fmt.Sprintf("%d of %d runs share more of it than random directions would (least %.3f cos²)", show, could, least)
+	return decide(show >= MinSeeds && float64(show) >= SeedShare*float64(could), n, why, why)
+}
+
+// directionControls fails when a control of the same size overlaps as much as the
+// least similar seed.
+func (e *Evidence) directionControls(m *lora.Module) Check {
+	others, _ := e.others()
+	seed, control, n := math.Inf(1), 0.0, 0
+	for _, s := range others {
+		if x, _, why := overlapWith(s, m); why == "" {
+			seed = min(seed, x)
+		}
+	}
+	for _, c := range e.matched() {
+		if x, _, why := overlapWith(c, m); why == "" {
+			control, n = max(control, x), n+1
+		}
+	}
+	if n == 0 || math.IsInf(seed, 1) {
+		return notRun("needs another seed and a control whose norm ends within a factor %g", MatchedNorm)
+	}
+	why := fmt.Sprintf("%d matched controls share at most %.3f of it, other seeds at least %.3f (cos²)", n, control, seed)
+	return decide(control < seed, []Figure{fig("controls", float64(n), ""), fig("largest overlap with a control", control, "cos²"), fig("least overlap with a seed", seed, "cos²")}, why, why)
+}
+
+// directionDegenerate fails on a run compared with itself, and on an adapter that
+// never moved. It names the test that a rank-1 adapter makes empty.
+func (e *Evidence) directionDegenerate(m *lora.Module) Check {
+	_, copies := e.others()
+	if e.Twin != nil && sameWeights(e.Twin.Report, e.Run.Report) {
+		copies++
+	}
+	n := []Figure{fig("runs given twice", float64(copies), ""), fig("‖B‖", m.NormB(), "")}
+	switch {
+	case copies > 0:
+		return failed(n, "%d of the runs compared with have the same last weights as another", copies)
+	case m.NormB() == 0:
+		return failed(n, "B is zero: there is no direction")
+	case m.R == 1:
+		return passed(n, "no run is compared with itself; projecting B out of this block's output would remove the rank-1 adapter exactly, so that ablation counts nowhere here")
+	}
+	return passed(n, "no run is compared with itself")
+}
+
+// directionNull asks whether the adapter went anywhere: independent steps would give
+// a median turn angle of 90°.
+func (e *Evidence) directionNull() Check {
+	x := e.Run.Report.Noise
+	if !x.MedianDeg.OK() {
+		return notRun("no turn angle is known")
+	}
+	n := []Figure{fig("median turn angle", float64(x.MedianDeg), "degrees"), fig("k", float64(x.K), "steps")}
+	why := fmt.Sprintf("the median turn angle is %.0f° at k = %d (independent steps give 90°)", float64(x.MedianDeg), x.K)
+	return decide(!x.Dominated, n, why, why+": dominated by noise")
+}

@@ -1,0 +1,227 @@
+package ledger
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"agar/phase"
+)
+
+// eventClaim takes one event through the battery.
+func (e *Evidence) eventClaim(x phase.Event) Claim {
+	step := x.Step
+	c := Claim{
+		ID: fmt.Sprintf("%s@%d", x.Kind, x.Step), Kind: KindEvent, Module: x.Module, Step: &step,
+		Statement: x.String(),
+	}
+	c.battery([8]Check{
+		e.eventTwin(x), e.eventSeeds(x), e.eventControls(x), e.covariates(x.Interval[0]),
+		e.eventDegenerate(x), e.heldOut(x.Interval[0]), e.dictionary(x.Step), e.eventNull(x),
+	})
+	return c
+}
+
+// couldShow says why r could not show an event of a kind, "" when it could. An
+// event that cannot be seen is not absent.
+func couldShow(r *phase.Report, kind string) string {
+	switch kind {
+	case phase.KindTurn:
+		if r.Noise.Dominated {
+			return fmt.Sprintf("its turn angle is noise (lost in %d of %d windows)", r.Noise.Lost, r.Noise.Windows)
+		}
+		for _, m := range r.Modules {
+			if slices.ContainsFunc(m.Curves, func(k phase.KSummary) bool { return k.TakesPart }) {
+				return ""
+			}
+		}
+		return "it has too few checkpoints for a turn angle"
+	case phase.KindGradPeak:
+		if r.Grad.Window == 0 {
+			return fmt.Sprintf("its log has %d rows with a gradient norm, too few for a peak", r.Grad.Rows)
+		}
+	case phase.KindBehaviour:
+		if !slices.ContainsFunc(r.Events, func(x phase.Event) bool { return x.Kind == kind }) {
+			return "no change point of its behaviour was looked for, or none was found"
+		}
+	}
+	return ""
+}
+
+// near tells whether two events of one kind are one transition: their intervals
+// meet, or they lie closer than half of the wider window.
+func near(a, b phase.Event) bool {
+	meet := a.Interval[0] <= b.Interval[1] && b.Interval[0] <= a.Interval[1]
+	return a.Kind == b.Kind && (meet || 2*abs(a.Step-b.Step) <= max(a.K, b.K))
+}
+
+func abs(x int) int { return max(x, -x) }
+
+// ofKind are the events of a kind.
+func ofKind(r *phase.Report, kind string) (out []phase.Event) {
+	for _, x := range r.Events {
+		if x.Kind == kind {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// shows finds the event of r that is the same transition as x.
+func shows(r *phase.Report, x phase.Event) (phase.Event, bool) {
+	for _, y := range ofKind(r, x.Kind) {
+		if near(x, y) {
+			return y, true
+		}
+	}
+	return phase.Event{}, false
+}
+
+// eventTwin fails when the twin shows the event at the same steps: it is what
+// fine-tuning does, whatever the data.
+func (e *Evidence) eventTwin(x phase.Event) Check {
+	if e.Twin == nil {
+		return notRun("no twin was given")
+	}
+	t := e.Twin.Report
+	if sameWeights(t, e.Run.Report) {
+		return notRun("the twin is the run itself: its last weights have the same hash")
+	}
+	n := []Figure{
+		fig("events of this kind in the twin", float64(len(ofKind(t, x.Kind))), ""),
+		fig("final ‖ΔW‖ of the twin over that of the run", float64(finalNorm(t)/finalNorm(e.Run.Report)), ""),
+	}
+	if y, ok := shows(t, x); ok {
+		return failed(append(n, fig("step in the twin", float64(y.Step), "steps")), "the twin has it at step %d too: generic fine-tuning", y.Step)
+	}
+	if why := couldShow(t, x.Kind); why != "" {
+		return notRun("the twin has none, but could not have shown one: %s", why)
+	}
+	return passed(n, "the twin has none at these steps (%d elsewhere)", len(ofKind(t, x.Kind)))
+}
+
+// eventSeeds passes when at least MinSeeds runs, and SeedShare of those that could,
+// show an event of the kind within SeedWindow of the run's length.
+func (e *Evidence) eventSeeds(x phase.Event) Check {
+	others, copies := e.others()
+	could, show, steps := 1, 1, []float64{float64(x.Step)}
+	for _, s := range others {
+		if couldShow(s.Report, x.Kind) != "" {
+			continue
+		}
+		could++
+		for _, y := range ofKind(s.Report, x.Kind) {
+			if float64(abs(x.Step-y.Step)) <= SeedWindow*float64(length(e.Run.Report)) {
+				show, steps = show+1, append(steps, float64(y.Step))
+				break
+			}
+		}
+	}
+	if could < MinSeeds {
+		return notRun("%d runs of this recipe could show it (%d given are copies), %d are needed", could, copies, MinSeeds)
+	}
+	n := []Figure{
+		fig("runs that show it", float64(show), ""), fig("runs that could", float64(could), ""),
+		fig("earliest", slices.Min(steps), "steps"), fig("latest", slices.Max(steps), "steps"),
+	}
+	why := fmt.Sprintf("%d of %d runs show it, at steps %g to %g", show, could, slices.Min(steps), slices.Max(steps))
+	return decide(show >= MinSeeds && float64(show) >= SeedShare*float64(could), n, why, why)
+}
+
+// eventControls fails when a control of the same size shows the event.
+func (e *Evidence) eventControls(x phase.Event) Check {
+	could := 0
+	for _, c := range e.matched() {
+		if y, ok := shows(c.Report, x); ok {
+			return failed([]Figure{fig("step in the control", float64(y.Step), "steps")}, "control %s has it at step %d", c.Name, y.Step)
+		}
+		if couldShow(c.Report, x.Kind) == "" {
+			could++
+		}
+	}
+	if could == 0 {
+		return notRun("%d controls were given, none of them ends within a factor %g of the run's norm and could show it", len(e.Controls), MatchedNorm)
+	}
+	return passed([]Figure{fig("controls", float64(could), "")}, "none of %d matched controls has it at these steps", could)
+}
+
+// eventDegenerate fails on tests that say nothing: a run compared with itself, and
+// a turn read where the angle is noise or the windows disagree.
+func (e *Evidence) eventDegenerate(x phase.Event) Check {
+	r := e.Run.Report
+	_, copies := e.others()
+	if e.Twin != nil && sameWeights(e.Twin.Report, r) {
+		copies++
+	}
+	n := []Figure{fig("runs given twice", float64(copies), "")}
+	if copies > 0 {
+		return failed(n, "%d of the runs compared with have the same last weights as another", copies)
+	}
+	if x.Kind != phase.KindTurn {
+		return passed(n, "no run is compared with itself")
+	}
+	units := float64(x.Agreement.Spread) / float64(max(r.Unit, 1))
+	n = append(n, fig("windows k that show it", float64(len(x.Agreement.Ks)), ""), fig("windows k that took part", float64(x.Agreement.OfKs), ""), fig("spread of their steps", float64(x.Agreement.Spread), "steps"))
+	switch {
+	case r.Noise.Dominated:
+		return failed(n, "the turn angle of the run is noise")
+	case units > 2:
+		return failed(n, "the windows place it %d steps apart, over two spacings", x.Agreement.Spread)
+	}
+	return passed(n, "no run is compared with itself, and the windows agree on the step within two spacings")
+}
+
+// eventNull is the event against noise, as rare as that among all places where it
+// could have been found. Events have passed thresholds of their own; this adds the
+// number of looks.
+func (e *Evidence) eventNull(x phase.Event) Check {
+	switch x.Kind {
+	case phase.KindTurn:
+		return e.turnNull(x)
+	case phase.KindGradPeak:
+		return gradNull(e.Run.Report, x)
+	}
+	return notRun("no null for events of kind %s", x.Kind)
+}
+
+// turnNull corrects the tail of prominence/se for the independent windows of every k
+// and module: of n windows a unit apart and k wide, n·unit/k are independent. The
+// se is a jackknife, so the tail is Student's with the increments of two windows
+// less two degrees of freedom.
+func (e *Evidence) turnNull(x phase.Event) Check {
+	r := e.Run.Report
+	looks := 0.0
+	for _, m := range r.Modules {
+		for _, k := range m.Curves {
+			if k.TakesPart && k.K > 0 {
+				looks += max(1, float64(k.Defined*r.Unit)/float64(k.K))
+			}
+		}
+	}
+	z := float64(x.Prominence / x.SE)
+	df := float64(2*(x.K/max(r.Unit, 1)) - 2)
+	if !(df >= 1) || math.IsNaN(z) {
+		return notRun("the event has no standard error")
+	}
+	p := min(1, looks*distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Survival(z))
+	n := []Figure{fig("prominence over its standard error", z, ""), fig("degrees of freedom", df, ""), fig("independent looks", looks, ""), fig("corrected p", p, "")}
+	why := fmt.Sprintf("prominence of %.1f standard errors among about %.0f independent looks: p = %.2g", z, looks, p)
+	return decide(p <= Alpha, n, why, why+fmt.Sprintf(", expected at most %g", Alpha))
+}
+
+// gradNull lets the run's own noise make peaks on a trend that has none.
+func gradNull(r *phase.Report, x phase.Event) Check {
+	p, draws := phase.GradNull(r.Log, float64(x.Prominence), nullDraws)
+	if draws == 0 {
+		return notRun("too few rows with a gradient norm")
+	}
+	n := []Figure{fig("prominence", float64(x.Prominence), "factor"), fig("draws", float64(draws), ""), fig("p", p, "")}
+	why := fmt.Sprintf("blocks of the log's noise, shuffled on the nearest trend without a peak, give one as prominent with p = %.3g of %d draws", p, draws)
+	return decide(p <= Alpha, n, why, why+fmt.Sprintf(", expected at most %g", Alpha))
+}
+
+// nullDraws is the number of draws of permutation nulls; the smallest p is one over
+// it.
+const nullDraws = 199
