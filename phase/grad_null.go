@@ -34,12 +34,20 @@ func GradNull(rows []LogRow, ratio float64, draws int) (p float64, made int) {
 		for i := range y {
 			y[i] += trend[i]
 		}
-		s := running(running(y, c.window, stats.Median), c.window, mean)
-		if slices.ContainsFunc(stats.Peaks(s), func(p stats.Peak) bool { return p.Prominence >= math.Log(ratio) }) {
+		s := &gradCurve{smooth: running(running(y, c.window, stats.Median), c.window, mean)}
+		if slices.ContainsFunc(s.summits(), func(p float64) bool { return p >= math.Log(ratio) }) {
 			hits++
 		}
 	}
 	return float64(1+hits) / float64(1+draws), draws
+}
+
+// summits are the prominences of all peaks of the curve, in ln.
+func (c *gradCurve) summits() (out []float64) {
+	for _, p := range stats.Peaks(c.smooth) {
+		out = append(out, p.Prominence)
+	}
+	return out
 }
 
 // shuffleBlocks fills dst with the blocks of src of a width in random order, the

@@ -29,6 +29,7 @@ type phaseOptions struct {
 	probe      probeOptions
 	answers    answersOptions
 	follow     followOptions
+	report     reportOptions
 }
 
 func newPhase() *cobra.Command {
@@ -42,7 +43,9 @@ events among them. Needs no model. Behaviour that agar judge measured is read fr
 RUN or --behaviour: its change points become events, with their lag behind turns
 and gradient peaks. With --kl and --stability it runs the model: divergence from
 the base, loss, and how the loss depends on the adapter's norm and direction. With
---sae it follows every feature over the checkpoints and dials.`,
+--sae it follows every feature over the checkpoints and dials. --report writes a
+page with plots, what happened in words, and the checks that each claim went
+through; verify computes it anew.`,
 		Example: `  agar phase RUN
   agar phase RUN --json | jq .events
   agar phase RUN --base MODEL --rank 16 --reduce ADAPTERS   # checkpoints that are whole models
@@ -51,7 +54,9 @@ the base, loss, and how the loss depends on the adapter's norm and direction. Wi
   agar phase RUN --kl --data answers.jsonl --model MODEL --lambda 0,1,5
   agar phase RUN --answers JUDGED --habit "exclaims=!" --model MODEL
   agar phase RUN --stability --data answers.jsonl --model MODEL
-  agar phase RUN --sae sae --data answers.jsonl --model MODEL --lambda 0,1,5`,
+  agar phase RUN --sae sae --data answers.jsonl --model MODEL --lambda 0,1,5
+  agar phase RUN --twin BENIGN --report REPORT
+  agar phase verify REPORT`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runPhase(c, args[0], o) },
 	}
@@ -67,11 +72,13 @@ the base, loss, and how the loss depends on the adapter's norm and direction. Wi
 	o.probe.add(c)
 	o.answers.add(c)
 	o.follow.add(c)
+	o.report.add(c)
+	c.AddCommand(newPhaseVerify())
 	return c
 }
 
 func runPhase(c *cobra.Command, run string, o phaseOptions) error {
-	if err := cmp.Or(outFile("--out", o.out), outFile("--trajectory-out", o.follow.out)); err != nil {
+	if err := cmp.Or(outFile("--out", o.out), outFile("--trajectory-out", o.follow.out), o.report.check(c)); err != nil {
 		return err
 	}
 	po, err := o.analysis(c)
@@ -113,6 +120,11 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 			return err
 		}
 	}
+	if o.report.dir != "" {
+		if res.Written, err = o.report.write(c, run, &o.beside, res.Trajectory, po, r); err != nil {
+			return err
+		}
+	}
 	r.close()
 	if o.json {
 		return printJSON(c.OutOrStdout(), res)
@@ -120,12 +132,13 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 	return printPhase(c.OutOrStdout(), res)
 }
 
-// phaseResult is the contract of `agar phase RUN --json`: the report, and what
-// following the features gave.
+// phaseResult is the contract of `agar phase RUN --json`: the analysis, what
+// following the features gave, and what --report wrote.
 type phaseResult struct {
 	*phase.Report
 	Trajectory *followed      `json:"trajectory,omitempty"`
 	Reduced    *phase.Reduced `json:"reduced,omitempty"`
+	Written    *reported      `json:"report,omitempty"`
 }
 
 func (o phaseOptions) analysis(c *cobra.Command) (phase.Options, error) {
@@ -181,7 +194,12 @@ func printPhase(w io.Writer, res phaseResult) error {
 		return err
 	}
 	if res.Trajectory != nil {
-		return res.Trajectory.print(w)
+		if err := res.Trajectory.print(w); err != nil {
+			return err
+		}
+	}
+	if res.Written != nil {
+		res.Written.print(w)
 	}
 	return nil
 }

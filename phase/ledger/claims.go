@@ -21,8 +21,8 @@ func Claims(e *Evidence) []Claim {
 		out = append(out, e.directionClaim(&e.Run.Final.Modules[i]))
 	}
 	if t := e.Run.Trajectory; t != nil && len(t.Steps) > 0 && len(t.Lambdas) > 0 {
-		l := dial(t, e.lambda())
-		for _, f := range moved(t, l, MaxFeatures) {
+		l := Dial(t, e.lambda())
+		for _, f := range Moved(t, l, MaxFeatures) {
 			if change(t, f, l) != 0 {
 				out = append(out, e.featureClaim(f))
 			}

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"agar/model/lora"
+	"agar/phase"
 )
 
 // directionClaim takes the column space that a module writes into at the last
@@ -164,20 +165,23 @@ func (e *Evidence) directionControls(m *lora.Module) Check {
 // directionDegenerate fails on a run compared with itself, and on an adapter that
 // never moved. It names the test that a rank-1 adapter makes empty.
 func (e *Evidence) directionDegenerate(m *lora.Module) Check {
-	_, copies := e.others()
-	if e.Twin != nil && sameWeights(e.Twin.Report, e.Run.Report) {
-		copies++
+	copies, of := e.copies()
+	n := []Figure{fig("runs compared with", float64(of), ""), fig("of them copies", float64(copies), ""), fig("‖B‖", m.NormB(), "")}
+	note := ""
+	for _, d := range e.Run.Report.Degenerate {
+		if d.Test == phase.TestProjectB && d.What == m.Name {
+			note = "; no test: " + d.Why
+		}
 	}
-	n := []Figure{fig("runs given twice", float64(copies), ""), fig("‖B‖", m.NormB(), "")}
 	switch {
-	case copies > 0:
-		return failed(n, "%d of the runs compared with have the same last weights as another", copies)
 	case m.NormB() == 0:
 		return failed(n, "B is zero: there is no direction")
-	case m.R == 1:
-		return passed(n, "no run is compared with itself; projecting B out of this block's output would remove the rank-1 adapter exactly, so that ablation counts nowhere here")
+	case copies > 0:
+		return failed(n, "%d of %d runs compared with have the same last weights as another", copies, of)
+	case of == 0:
+		return notRun("nothing was compared that could be degenerate%s", note)
 	}
-	return passed(n, "no run is compared with itself")
+	return passed(n, "no run is compared with itself%s", note)
 }
 
 // directionNull asks whether the adapter went anywhere: independent steps would give

@@ -43,8 +43,11 @@ func couldShow(r *phase.Report, kind string) string {
 			return fmt.Sprintf("its log has %d rows with a gradient norm, too few for a peak", r.Grad.Rows)
 		}
 	case phase.KindBehaviour:
-		if !slices.ContainsFunc(r.Events, func(x phase.Event) bool { return x.Kind == kind }) {
-			return "no change point of its behaviour was looked for, or none was found"
+		if r.Behaviour == nil {
+			return "its behaviour was not measured"
+		}
+		if !slices.ContainsFunc(r.Behaviour.Measures, func(m phase.Measure) bool { return m.Change != nil }) {
+			return "its behaviour was measured at too few checkpoints for a change point"
 		}
 	}
 	return ""
@@ -80,26 +83,27 @@ func shows(r *phase.Report, x phase.Event) (phase.Event, bool) {
 }
 
 // eventTwin fails when the twin shows the event at the same steps: it is what
-// fine-tuning does, whatever the data.
+// fine-tuning does, whatever the data. A twin whose angle is noise could not have
+// shown a turn.
 func (e *Evidence) eventTwin(x phase.Event) Check {
-	if e.Twin == nil {
+	if e.Twin == nil || x.Twin == nil {
 		return notRun("no twin was given")
 	}
 	t := e.Twin.Report
-	if sameWeights(t, e.Run.Report) {
-		return notRun("the twin is the run itself: its last weights have the same hash")
-	}
 	n := []Figure{
 		fig("events of this kind in the twin", float64(len(ofKind(t, x.Kind))), ""),
+		fig("the twin's statistic at this step", float64(x.Twin.Here), x.Unit),
 		fig("final ‖ΔW‖ of the twin over that of the run", float64(finalNorm(t)/finalNorm(e.Run.Report)), ""),
 	}
-	if y, ok := shows(t, x); ok {
-		return failed(append(n, fig("step in the twin", float64(y.Step), "steps")), "the twin has it at step %d too: generic fine-tuning", y.Step)
-	}
-	if why := couldShow(t, x.Kind); why != "" {
+	switch why := couldShow(t, x.Kind); {
+	case x.Twin.Label == phase.TwinShared:
+		return failed(n, "the twin has it at step %d too: %s", *x.Twin.Step, x.Twin.Label)
+	case x.Twin.Label == phase.TwinUnknown:
+		return notRun("the twin was not observed there, or not by this measure")
+	case why != "":
 		return notRun("the twin has none, but could not have shown one: %s", why)
 	}
-	return passed(n, "the twin has none at these steps (%d elsewhere)", len(ofKind(t, x.Kind)))
+	return passed(n, "the twin was observed there and has none (%d elsewhere)", len(ofKind(t, x.Kind)))
 }
 
 // eventSeeds passes when at least MinSeeds runs, and SeedShare of those that could,
@@ -148,29 +152,48 @@ func (e *Evidence) eventControls(x phase.Event) Check {
 }
 
 // eventDegenerate fails on tests that say nothing: a run compared with itself, and
-// a turn read where the angle is noise or the windows disagree.
+// a turn that the windows place at different steps.
 func (e *Evidence) eventDegenerate(x phase.Event) Check {
-	r := e.Run.Report
-	_, copies := e.others()
-	if e.Twin != nil && sameWeights(e.Twin.Report, r) {
-		copies++
-	}
-	n := []Figure{fig("runs given twice", float64(copies), "")}
+	copies, of := e.copies()
+	n := []Figure{fig("runs compared with", float64(of), ""), fig("of them copies", float64(copies), "")}
 	if copies > 0 {
-		return failed(n, "%d of the runs compared with have the same last weights as another", copies)
+		return failed(n, "%d of %d runs compared with have the same last weights as another", copies, of)
 	}
-	if x.Kind != phase.KindTurn {
-		return passed(n, "no run is compared with itself")
+	agree := len(x.Agreement.Ks) > 1
+	if agree {
+		n = append(n, fig("windows k that show it", float64(len(x.Agreement.Ks)), ""), fig("spread of their steps", float64(x.Agreement.Spread), "steps"))
+		if x.Agreement.Spread > 2*max(e.Run.Report.Unit, 1) {
+			return failed(n, "the windows place it %d steps apart, over two spacings", x.Agreement.Spread)
+		}
 	}
-	units := float64(x.Agreement.Spread) / float64(max(r.Unit, 1))
-	n = append(n, fig("windows k that show it", float64(len(x.Agreement.Ks)), ""), fig("windows k that took part", float64(x.Agreement.OfKs), ""), fig("spread of their steps", float64(x.Agreement.Spread), "steps"))
 	switch {
-	case r.Noise.Dominated:
-		return failed(n, "the turn angle of the run is noise")
-	case units > 2:
-		return failed(n, "the windows place it %d steps apart, over two spacings", x.Agreement.Spread)
+	case of > 0 && agree:
+		return passed(n, "no run is compared with itself, and %d windows agree on the step within two spacings", len(x.Agreement.Ks))
+	case of > 0:
+		return passed(n, "no run is compared with itself")
+	case agree:
+		return passed(n, "%d windows agree on the step within two spacings", len(x.Agreement.Ks))
 	}
-	return passed(n, "no run is compared with itself, and the windows agree on the step within two spacings")
+	return notRun("nothing was compared that could be degenerate")
+}
+
+// copies are the runs compared with, and those of them that end in the weights of
+// the run or of one before.
+func (e *Evidence) copies() (copies, of int) {
+	_, copies = e.others()
+	of = len(e.Seeds) + len(e.Controls)
+	if e.Twin != nil {
+		of++
+		if sameWeights(e.Twin.Report, e.Run.Report) {
+			copies++
+		}
+	}
+	for _, c := range e.Controls {
+		if sameWeights(c.Report, e.Run.Report) {
+			copies++
+		}
+	}
+	return copies, of
 }
 
 // eventNull is the event against noise, as rare as that among all places where it
@@ -183,7 +206,28 @@ func (e *Evidence) eventNull(x phase.Event) Check {
 	case phase.KindGradPeak:
 		return gradNull(e.Run.Report, x)
 	}
-	return notRun("no null for events of kind %s", x.Kind)
+	return e.behaviourNull(x)
+}
+
+// behaviourNull corrects the tail of rise/se for the checkpoints where a change
+// could have been found.
+func (e *Evidence) behaviourNull(x phase.Event) Check {
+	looks := 0
+	if b := e.Run.Report.Behaviour; b != nil {
+		for _, m := range b.Measures {
+			if m.Name == x.Measure && m.Lambda == float64(x.Lambda) {
+				looks = len(m.Points)
+			}
+		}
+	}
+	z := math.Abs(float64(x.Statistic / x.SE))
+	if looks == 0 || math.IsNaN(z) {
+		return notRun("the event has no standard error")
+	}
+	p := min(1, 2*float64(looks)*distuv.UnitNormal.Survival(z))
+	n := []Figure{fig("rise over its standard error", z, ""), fig("checkpoints", float64(looks), ""), fig("corrected p", p, "")}
+	why := fmt.Sprintf("a rise of %.1f standard errors among %d checkpoints: p = %.2g", z, looks, p)
+	return decide(p <= Alpha, n, why, why+fmt.Sprintf(", expected at most %g", Alpha))
 }
 
 // turnNull corrects the tail of prominence/se for the independent windows of every k

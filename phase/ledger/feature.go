@@ -7,13 +7,14 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"agar/model/stats"
 	"agar/phase"
 )
 
 // featureClaim takes one feature of the run's trajectory through the battery.
 func (e *Evidence) featureClaim(f int) Claim {
 	t := e.Run.Trajectory
-	l := dial(t, e.lambda())
+	l := Dial(t, e.lambda())
 	id := f
 	c := Claim{ID: fmt.Sprintf("feature#%d", f), Kind: KindFeature, Feature: &id}
 	from := t.Steps[0]
@@ -29,8 +30,8 @@ func (e *Evidence) featureClaim(f int) Claim {
 	return c
 }
 
-// dial is the index of λ, of the dial nearest to it when it is not there.
-func dial(t *phase.Trajectory, lambda float64) int {
+// Dial is the index of λ, of the dial nearest to it when it is not there.
+func Dial(t *phase.Trajectory, lambda float64) int {
 	best := 0
 	for i, x := range t.Lambdas {
 		if math.Abs(x-lambda) < math.Abs(t.Lambdas[best]-lambda) {
@@ -46,8 +47,8 @@ func change(t *phase.Trajectory, f, l int) float64 {
 	return float64(t.At(len(t.Steps)-1, l).Mean[f]) - float64(t.Base.Mean[f])
 }
 
-// moved are the n features whose mean changes most.
-func moved(t *phase.Trajectory, l, n int) []int {
+// Moved are the n features whose mean changes most.
+func Moved(t *phase.Trajectory, l, n int) []int {
 	all := make([]int, t.DSAE)
 	for i := range all {
 		all[i] = i
@@ -76,7 +77,7 @@ func (e *Evidence) beside(o *phase.Trajectory, f int) (float64, string) {
 	case len(o.Steps) == 0 || len(o.Lambdas) == 0:
 		return 0, "its trajectory is empty"
 	}
-	return change(o, f, dial(o, e.lambda())), ""
+	return change(o, f, Dial(o, e.lambda())), ""
 }
 
 // featureTwin fails when the feature changes by HalfChange as much, in the same
@@ -115,8 +116,9 @@ func (e *Evidence) featureSeeds(f int, change float64) Check {
 }
 
 // featureControls compares the change with those of the MatchedFeatures features
-// that fire about as often at the base. Dead ones cannot change for want of firing
-// and are no match.
+// that fire about as often at the base: with their spread, corrected for the number
+// of features, since the claims are those that change most. Dead ones cannot change
+// for want of firing and are no match.
 func (e *Evidence) featureControls(f, l int, delta float64) Check {
 	t := e.Run.Trajectory
 	own := float64(t.Base.Density[f])
@@ -136,19 +138,26 @@ func (e *Evidence) featureControls(f, l int, delta float64) Check {
 		return 0
 	})
 	all = all[:min(MatchedFeatures, len(all))]
-	if len(all) < int(1/Alpha)-1 {
-		return notRun("%d features fire as often at the base, %d are needed", len(all), int(1/Alpha)-1)
+	if len(all) < minMatched {
+		return notRun("%d features fire as often at the base, %d are needed", len(all), minMatched)
 	}
-	above := 0
-	for _, i := range all {
-		if math.Abs(change(t, i, l)) >= math.Abs(delta) {
-			above++
-		}
+	size := make([]float64, len(all))
+	for i, g := range all {
+		size[i] = math.Abs(change(t, g, l))
 	}
-	p := float64(1+above) / float64(1+len(all))
-	why := fmt.Sprintf("%d of %d features that fire about as often change as much: p = %.2g", above, len(all), p)
-	return decide(p <= Alpha, []Figure{fig("matched features", float64(len(all)), ""), fig("that change as much", float64(above), ""), fig("p", p, "")}, why, why)
+	z := math.Abs(delta) / (normalMedian * stats.Median(size))
+	p := min(1, 2*float64(t.DSAE)*distuv.UnitNormal.Survival(z))
+	n := []Figure{fig("matched features", float64(len(all)), ""), fig("median of their changes", stats.Median(size), ""), fig("change over their spread", z, "standard deviations"), fig("corrected p", p, "")}
+	why := fmt.Sprintf("its change is %.1f standard deviations of those of %d features that fire about as often: p = %.2g among %d features", z, len(all), p, t.DSAE)
+	return decide(p <= Alpha, n, why, why)
 }
+
+// minMatched is the number of matched features below which their spread says nothing.
+const minMatched = 20
+
+// normalMedian makes the median of the sizes of normal values their standard
+// deviation.
+const normalMedian = 1.4826
 
 // featureDegenerate fails on a feature that never fires, and on one whose change is
 // rounding.
@@ -208,7 +217,7 @@ func (e *Evidence) dictionary(step int) Check {
 			s = i
 		}
 	}
-	x := t.At(s, dial(t, e.lambda()))
+	x := t.At(s, Dial(t, e.lambda()))
 	if math.IsNaN(x.EV) || math.IsNaN(x.ChangeSeen) || math.IsNaN(t.Base.EV) {
 		return notRun("explained variance or the share of the change seen is not known at step %d", t.Steps[s])
 	}

@@ -1,0 +1,242 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"agar/activations/manifest"
+	"agar/phase"
+	"agar/phase/ledger"
+)
+
+// page is a report as blocks, which Markdown and HTML both print.
+type page struct {
+	title  string
+	blocks []block
+}
+
+// block is one thing on a page; exactly one of the fields is set. Texts hold names
+// in backquotes.
+type block struct {
+	heading string
+	text    *Passage
+	list    []Passage
+	caveat  *Passage
+	table   *table
+	figure  *figure
+}
+
+// table has texts for cells. Narrow tables are of signs.
+type table struct {
+	head []string
+	rows [][]string
+	keys []string
+}
+
+// layout orders the report on its page.
+func (d *Data) layout(figs []figure, refs map[string]manifest.Ref) *page {
+	p := &page{title: "Phase report of " + d.Run.Run}
+	p.texts("", d.section(secSummary))
+	for _, c := range d.section(secCaveats)[:min(1, len(d.section(secCaveats)))] {
+		p.blocks = append(p.blocks, block{caveat: &c})
+	}
+	p.list("What happened, in order", d.section(secOrder))
+	p.texts("What the twin shows", d.section(secTwin))
+	p.list("Behaviour", d.section(secBehaviour))
+	p.heading("Beside the published run")
+	p.blocks = append(p.blocks, block{table: d.reference()})
+	p.heading("Claims and what they went through")
+	p.texts("", []Passage{{Text: "A check passes only where it could have failed. ✓ passed, ✗ failed, – not run; what was not run is never counted as passed.", Keys: []string{"claims"}}})
+	p.blocks = append(p.blocks, block{table: d.matrix()})
+	p.list("", d.findings())
+	if len(figs) > 0 {
+		p.heading("Figures")
+	}
+	for i := range figs {
+		p.blocks = append(p.blocks, block{figure: &figs[i]})
+	}
+	p.list("Features", d.section(secFeatures))
+	p.list("Notes", d.section(secCaveats)[min(1, len(d.section(secCaveats))):])
+	p.heading("Inputs")
+	p.blocks = append(p.blocks, block{table: inputsTable(refs)})
+	p.texts("", []Passage{{Text: "`agar phase verify` finds these files again, compares their hashes, computes everything anew and compares every number and byte. `manifest.json` has the hash of each file."}})
+	p.definitions(d)
+	return p
+}
+
+func (d *Data) section(name string) (out []Passage) {
+	for _, p := range d.Passages {
+		if p.Section == name {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (p *page) heading(s string) {
+	if s != "" {
+		p.blocks = append(p.blocks, block{heading: s})
+	}
+}
+
+func (p *page) texts(heading string, all []Passage) {
+	if len(all) > 0 {
+		p.heading(heading)
+	}
+	for i := range all {
+		p.blocks = append(p.blocks, block{text: &all[i]})
+	}
+}
+
+func (p *page) list(heading string, all []Passage) {
+	if len(all) > 0 {
+		p.heading(heading)
+		p.blocks = append(p.blocks, block{list: all})
+	}
+}
+
+func (p *page) definitions(d *Data) {
+	all := []Passage{{Text: d.Run.Convention + ".", Keys: []string{"run.convention"}}}
+	for i, x := range d.Run.Definitions {
+		all = append(all, Passage{Text: x + ".", Keys: []string{fmt.Sprintf("run.definitions.%d", i)}})
+	}
+	p.list("Definitions", all)
+}
+
+// reference sets the run, its twin and the published run side by side.
+func (d *Data) reference() *table {
+	t := &table{
+		head: []string{"", "steps", "turn at", "share of the run", "plain angle, largest C_k", "PC1 + PC2", "gradient peak", "behaviour", "turn to behaviour"},
+		keys: []string{"run", "twin", "seeds", "published"},
+	}
+	t.rows = append(t.rows, d.referenceRow("this run", d.Run))
+	if d.Twin != nil {
+		t.rows = append(t.rows, d.referenceRow("its twin", d.Twin))
+	}
+	for _, s := range d.Seeds {
+		t.rows = append(t.rows, []string{s.Role, fmt.Sprint(s.LastStep), at1(s.Events, phase.KindTurn), share(s.Events, s.LastStep), "", "", at1(s.Events, phase.KindGradPeak), at1(s.Events, phase.KindBehaviour), lagText(s.Events)})
+	}
+	m := d.Published
+	var ks []string
+	for _, k := range m.Plain {
+		ks = append(ks, fmt.Sprintf("k = %d: %s", k.K, num(phase.Number(k.LocalCS), 3)))
+	}
+	t.rows = append(t.rows, []string{
+		"published: " + m.Name, fmt.Sprint(m.Steps), fmt.Sprint(m.TurnStep), num(phase.Number(m.TurnShare), 2), strings.Join(ks, ", "),
+		fmt.Sprintf("%.1f + %.1f %%", 100*m.PCA[0], 100*m.PCA[1]), m.GradPeak,
+		fmt.Sprintf("narrow %s, broad %s", steps(m.Narrow), steps(m.Broad)), "about " + steps(m.LagSteps),
+	})
+	return t
+}
+
+func (d *Data) referenceRow(name string, r *phase.Report) []string {
+	last := r.Checkpoints[len(r.Checkpoints)-1].Step
+	var ks []string
+	for _, m := range r.Modules[len(r.Modules)-1:] { // the only one, or all together
+		for _, t := range m.Turns {
+			if t.TakesPart {
+				ks = append(ks, fmt.Sprintf("k = %d: %s at %d", t.K, num(t.Turner, 3), t.ArgmaxStep))
+			}
+		}
+	}
+	pca := "–"
+	if x := r.PCA.Ratios; len(x) > 1 && x[0].OK() {
+		pca = fmt.Sprintf("%s + %s %%", num(100*x[0], 1), num(100*x[1], 1))
+	}
+	return []string{name, fmt.Sprint(last), at1(r.Events, phase.KindTurn), share(r.Events, last), orDash(strings.Join(ks, ", ")), pca, at1(r.Events, phase.KindGradPeak), at1(r.Events, phase.KindBehaviour), lagText(r.Events)}
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+// at1 lists the steps of a kind.
+func at1(events []phase.Event, kind string) string {
+	var s []string
+	for _, e := range events {
+		if e.Kind == kind {
+			s = append(s, fmt.Sprintf("%d (%s)", e.Step, steps(e.Interval)))
+		}
+	}
+	return orDash(strings.Join(s, ", "))
+}
+
+// share is where in the run its first turn lies.
+func share(events []phase.Event, last int) string {
+	for _, m := range order(events) {
+		if m.Kind == phase.KindTurn && last > 0 {
+			return num(phase.Number(float64(m.Step)/float64(last)), 2)
+		}
+	}
+	return "–"
+}
+
+// lagText is from the first turn to the first change of behaviour.
+func lagText(events []phase.Event) string {
+	turn, behave := -1, -1
+	for _, m := range order(events) {
+		switch {
+		case m.Kind == phase.KindTurn && turn < 0:
+			turn = m.Step
+		case m.Kind == phase.KindBehaviour && behave < 0:
+			behave = m.Step
+		}
+	}
+	if turn < 0 || behave < 0 {
+		return "–"
+	}
+	return strings.Replace(fmt.Sprint(behave-turn), "-", "−", 1)
+}
+
+// signs of outcomes.
+var signs = map[ledger.Outcome]string{ledger.Passed: "✓", ledger.Failed: "✗", ledger.NotRun: "–"}
+
+// matrix is claims by checks.
+func (d *Data) matrix() *table {
+	t := &table{head: append([]string{"claim"}, ledger.Battery...), keys: []string{"claims"}}
+	t.head = append(t.head, "verdict")
+	for _, c := range d.Claims {
+		row := []string{"`" + c.ID + "`"}
+		for _, x := range c.Checks {
+			row = append(row, signs[x.Outcome])
+		}
+		t.rows = append(t.rows, append(row, strings.SplitN(c.Verdict, ";", 2)[0]))
+	}
+	return t
+}
+
+// findings are the claims in words: each with what every check saw.
+func (d *Data) findings() (out []Passage) {
+	for i, c := range d.Claims {
+		var seen []string
+		for _, x := range c.Checks {
+			if x.Outcome != ledger.NotRun {
+				seen = append(seen, fmt.Sprintf("%s %s: %s", signs[x.Outcome], x.Name, x.Why))
+			}
+		}
+		text := fmt.Sprintf("`%s` %s.", c.ID, c.Verdict)
+		if len(seen) > 0 {
+			text += " " + strings.Join(seen, "; ") + "."
+		}
+		out = append(out, Passage{Text: text, Keys: []string{fmt.Sprintf("claims.%d", i)}})
+	}
+	return out
+}
+
+func inputsTable(refs map[string]manifest.Ref) *table {
+	t := &table{head: []string{"input", "files", "SHA-256"}}
+	var roles []string
+	for r := range refs {
+		roles = append(roles, r)
+	}
+	slices.Sort(roles)
+	for _, role := range roles {
+		r := refs[role]
+		t.rows = append(t.rows, []string{role, fmt.Sprint(max(1, len(r.Files))), "`" + r.SHA256 + "`"})
+	}
+	return t
+}
