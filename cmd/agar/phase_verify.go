@@ -75,13 +75,16 @@ func verdict(v *report.Verified) error {
 	switch {
 	case v.OK:
 		return nil
-	case len(v.Changed)+len(v.Files)+len(v.Differences) > 0:
-		return fmt.Errorf("%s: %d inputs and %d files of the report changed, %d values differ", v.Report, len(v.Changed), len(v.Files), len(v.Differences))
+	case len(v.Changed)+len(v.Files)+v.Differing > 0:
+		return fmt.Errorf("%s: %d inputs and %d files of the report changed, %d values differ", v.Report, len(v.Changed), len(v.Files), v.Differing)
 	case len(v.Missing) > 0:
 		return withCode(exitPartial, fmt.Errorf("%s: %d inputs are missing, nothing was computed anew", v.Report, len(v.Missing)))
 	}
 	return fmt.Errorf("%s: %s", v.Report, v.Unchecked)
 }
+
+// differencesShown is how many differences are printed for people.
+const differencesShown = 12
 
 func printVerified(w io.Writer, v *report.Verified) {
 	change := func(what string, all []report.InputChange) {
@@ -96,7 +99,11 @@ func printVerified(w io.Writer, v *report.Verified) {
 	change("input missing", v.Missing)
 	change("input changed", v.Changed)
 	change("file of the report", v.Files)
-	for _, d := range v.Differences {
+	for i, d := range v.Differences {
+		if i == differencesShown {
+			fmt.Fprintf(w, "and %d more that differ; --json lists them\n", v.Differing-i)
+			break
+		}
 		fmt.Fprintf(w, "differs: %s\n  recorded %s\n  computed %s\n", d.Key, d.Recorded, d.Found)
 	}
 	switch {

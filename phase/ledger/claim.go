@@ -144,3 +144,11 @@ func (c *Claim) battery(checks [8]Check) {
 	}
 	c.settle()
 }
+
+// chance words a probability.
+func chance(p float64) string {
+	if p < 1e-12 {
+		return "p < 1e-12"
+	}
+	return fmt.Sprintf("p = %.2g", p)
+}

@@ -130,7 +130,7 @@ func (e *Evidence) eventSeeds(x phase.Event) Check {
 		fig("runs that show it", float64(show), ""), fig("runs that could", float64(could), ""),
 		fig("earliest", slices.Min(steps), "steps"), fig("latest", slices.Max(steps), "steps"),
 	}
-	why := fmt.Sprintf("%d of %d runs show it, at steps %g to %g", show, could, slices.Min(steps), slices.Max(steps))
+	why := fmt.Sprintf("%d of %d runs show it, between steps %g and %g", show, could, slices.Min(steps), slices.Max(steps))
 	return decide(show >= MinSeeds && float64(show) >= SeedShare*float64(could), n, why, why)
 }
 
@@ -226,7 +226,7 @@ func (e *Evidence) behaviourNull(x phase.Event) Check {
 	}
 	p := min(1, 2*float64(looks)*distuv.UnitNormal.Survival(z))
 	n := []Figure{fig("rise over its standard error", z, ""), fig("checkpoints", float64(looks), ""), fig("corrected p", p, "")}
-	why := fmt.Sprintf("a rise of %.1f standard errors among %d checkpoints: p = %.2g", z, looks, p)
+	why := fmt.Sprintf("a rise of %.1f standard errors among %d checkpoints: %s", z, looks, chance(p))
 	return decide(p <= Alpha, n, why, why+fmt.Sprintf(", expected at most %g", Alpha))
 }
 
@@ -251,7 +251,7 @@ func (e *Evidence) turnNull(x phase.Event) Check {
 	}
 	p := min(1, looks*distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Survival(z))
 	n := []Figure{fig("prominence over its standard error", z, ""), fig("degrees of freedom", df, ""), fig("independent looks", looks, ""), fig("corrected p", p, "")}
-	why := fmt.Sprintf("prominence of %.1f standard errors among about %.0f independent looks: p = %.2g", z, looks, p)
+	why := fmt.Sprintf("prominence of %.1f standard errors among about %.0f independent looks: %s", z, looks, chance(p))
 	return decide(p <= Alpha, n, why, why+fmt.Sprintf(", expected at most %g", Alpha))
 }
 

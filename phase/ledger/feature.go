@@ -148,7 +148,7 @@ func (e *Evidence) featureControls(f, l int, delta float64) Check {
 	z := math.Abs(delta) / (normalMedian * stats.Median(size))
 	p := min(1, 2*float64(t.DSAE)*distuv.UnitNormal.Survival(z))
 	n := []Figure{fig("matched features", float64(len(all)), ""), fig("median of their changes", stats.Median(size), ""), fig("change over their spread", z, "standard deviations"), fig("corrected p", p, "")}
-	why := fmt.Sprintf("its change is %.1f standard deviations of those of %d features that fire about as often: p = %.2g among %d features", z, len(all), p, t.DSAE)
+	why := fmt.Sprintf("its change is %.1f standard deviations of those of %d features that fire about as often: %s among %d features", z, len(all), chance(p), t.DSAE)
 	return decide(p <= Alpha, n, why, why)
 }
 
@@ -200,7 +200,7 @@ func featureNull(t *phase.Trajectory, f, l int, change float64) Check {
 	z := math.Abs(change) / math.Sqrt(sum)
 	p := min(1, 2*float64(t.DSAE)*distuv.UnitNormal.Survival(z))
 	n := []Figure{fig("change over that of a random walk of its moves", z, "standard deviations"), fig("features looked at", float64(t.DSAE), ""), fig("corrected p", p, "")}
-	why := fmt.Sprintf("its change is %.1f standard deviations of a random walk of its %d moves: p = %.2g among %d features", z, len(t.Steps), p, t.DSAE)
+	why := fmt.Sprintf("its change is %.1f standard deviations of a random walk of its %d moves: %s among %d features", z, len(t.Steps), chance(p), t.DSAE)
 	return decide(p <= Alpha, n, why, why)
 }
 

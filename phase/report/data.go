@@ -39,12 +39,14 @@ type Settings struct {
 
 // Other is another run in short.
 type Other struct {
-	Role        string        `json:"role"`
-	Checkpoints int           `json:"checkpoints"`
-	LastStep    int           `json:"last_step"`
-	NormDelta   phase.Number  `json:"norm_delta"` // of the last checkpoint, over all modules
-	Noise       phase.Noise   `json:"noise"`
-	Events      []phase.Event `json:"events"`
+	Role        string          `json:"role"`
+	Checkpoints int             `json:"checkpoints"`
+	LastStep    int             `json:"last_step"`
+	NormDelta   phase.Number    `json:"norm_delta"` // of the last checkpoint, over all modules
+	Noise       phase.Noise     `json:"noise"`
+	Events      []phase.Event   `json:"events"`
+	Turns       []phase.TurnAtK `json:"turns"` // plain angles of the only module, or all together
+	PCA         []phase.Number  `json:"pca"`   // explained shares
 }
 
 // Moment is an event in the order of steps.
@@ -107,13 +109,18 @@ func list(x []int) []int { return append([]int{}, x...) }
 func others(runs []ledger.Run) []Other {
 	out := []Other{}
 	for _, r := range runs {
-		last := r.Report.Checkpoints[len(r.Report.Checkpoints)-1]
-		out = append(out, Other{
-			Role: r.Name, Checkpoints: len(r.Report.Checkpoints), LastStep: last.Step, NormDelta: normDelta(&last),
-			Noise: r.Report.Noise, Events: r.Report.Events,
-		})
+		out = append(out, other(r.Name, r.Report))
 	}
 	return out
+}
+
+// other sums a run up.
+func other(role string, r *phase.Report) Other {
+	last := r.Checkpoints[len(r.Checkpoints)-1]
+	return Other{
+		Role: role, Checkpoints: len(r.Checkpoints), LastStep: last.Step, NormDelta: normDelta(&last), Noise: r.Noise, Events: r.Events,
+		Turns: r.Modules[len(r.Modules)-1].Turns, PCA: r.PCA.Ratios,
+	}
 }
 
 // normDelta is ‖ΔW‖ over all modules of a checkpoint.

@@ -108,14 +108,14 @@ func (p *page) definitions(d *Data) {
 func (d *Data) reference() *table {
 	t := &table{
 		head: []string{"", "steps", "turn at", "share of the run", "plain angle, largest C_k", "PC1 + PC2", "gradient peak", "behaviour", "turn to behaviour"},
-		keys: []string{"run", "twin", "seeds", "published"},
+		keys: []string{"run", "twin", "seeds", "controls", "published"},
 	}
-	t.rows = append(t.rows, d.referenceRow("this run", d.Run))
+	t.rows = append(t.rows, referenceRow("this run", other(roleRun, d.Run)))
 	if d.Twin != nil {
-		t.rows = append(t.rows, d.referenceRow("its twin", d.Twin))
+		t.rows = append(t.rows, referenceRow("its twin", other(roleTwin, d.Twin)))
 	}
-	for _, s := range d.Seeds {
-		t.rows = append(t.rows, []string{s.Role, fmt.Sprint(s.LastStep), at1(s.Events, phase.KindTurn), share(s.Events, s.LastStep), "", "", at1(s.Events, phase.KindGradPeak), at1(s.Events, phase.KindBehaviour), lagText(s.Events)})
+	for _, x := range append(slices.Clone(d.Seeds), d.Controls...) {
+		t.rows = append(t.rows, referenceRow(x.Role, x))
 	}
 	m := d.Published
 	var ks []string
@@ -130,21 +130,18 @@ func (d *Data) reference() *table {
 	return t
 }
 
-func (d *Data) referenceRow(name string, r *phase.Report) []string {
-	last := r.Checkpoints[len(r.Checkpoints)-1].Step
+func referenceRow(name string, r Other) []string {
 	var ks []string
-	for _, m := range r.Modules[len(r.Modules)-1:] { // the only one, or all together
-		for _, t := range m.Turns {
-			if t.TakesPart {
-				ks = append(ks, fmt.Sprintf("k = %d: %s at %d", t.K, num(t.Turner, 3), t.ArgmaxStep))
-			}
+	for _, t := range r.Turns {
+		if t.TakesPart {
+			ks = append(ks, fmt.Sprintf("k = %d: %s at %d", t.K, num(t.Turner, 3), t.ArgmaxStep))
 		}
 	}
 	pca := "–"
-	if x := r.PCA.Ratios; len(x) > 1 && x[0].OK() {
-		pca = fmt.Sprintf("%s + %s %%", num(100*x[0], 1), num(100*x[1], 1))
+	if len(r.PCA) > 1 && r.PCA[0].OK() {
+		pca = fmt.Sprintf("%s + %s %%", num(100*r.PCA[0], 1), num(100*r.PCA[1], 1))
 	}
-	return []string{name, fmt.Sprint(last), at1(r.Events, phase.KindTurn), share(r.Events, last), orDash(strings.Join(ks, ", ")), pca, at1(r.Events, phase.KindGradPeak), at1(r.Events, phase.KindBehaviour), lagText(r.Events)}
+	return []string{name, fmt.Sprint(r.LastStep), at1(r.Events, phase.KindTurn), share(r.Events, r.LastStep), orDash(strings.Join(ks, ", ")), pca, at1(r.Events, phase.KindGradPeak), at1(r.Events, phase.KindBehaviour), lagText(r.Events)}
 }
 
 func orDash(s string) string {

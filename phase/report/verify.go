@@ -29,7 +29,8 @@ type Verified struct {
 	Missing     []InputChange `json:"missing"`     // inputs that are not there
 	Changed     []InputChange `json:"changed"`     // inputs with another hash
 	Files       []InputChange `json:"files"`       // files of the report that are missing or changed
-	Differences []Difference  `json:"differences"` // numbers that came out otherwise
+	Differing   int           `json:"differing"`   // values and files that came out otherwise
+	Differences []Difference  `json:"differences"` // the first of them, by key
 	// Unchecked says why nothing could be computed anew; "" when it was.
 	Unchecked string `json:"unchecked"`
 }
@@ -57,7 +58,7 @@ type VerifyOptions struct {
 }
 
 // differencesKept bounds Verified.Differences.
-const differencesKept = 100
+const differencesKept = 1000
 
 // Verify finds the inputs of a report, compares their hashes, makes the report anew
 // and compares every value of report.json and every byte of the other files. Inputs
@@ -228,9 +229,9 @@ func (v *Verified) compare(dir string, again *Report) error {
 		if err != nil || name == DataFile || bytes.Equal(b, again.Files[name]) {
 			continue
 		}
-		v.Differences = append(v.Differences, Difference{Key: name, Recorded: "sha256 " + sum(b), Found: "sha256 " + sum(again.Files[name])})
+		v.differ(name, "sha256 "+sum(b), "sha256 "+sum(again.Files[name]))
 	}
-	v.OK = len(v.Changed) == 0 && len(v.Files) == 0 && len(v.Differences) == 0
+	v.OK = len(v.Changed) == 0 && len(v.Files) == 0 && v.Differing == 0
 	return nil
 }
 
@@ -273,8 +274,15 @@ func (v *Verified) walk(key string, a, b any) {
 	case json.Number:
 		v.Numbers++
 	}
-	if s, t := compact(a), compact(b); s != t && len(v.Differences) < differencesKept {
-		v.Differences = append(v.Differences, Difference{key, s, t})
+	if s, t := compact(a), compact(b); s != t {
+		v.differ(key, s, t)
+	}
+}
+
+func (v *Verified) differ(key, recorded, found string) {
+	v.Differing++
+	if len(v.Differences) < differencesKept {
+		v.Differences = append(v.Differences, Difference{key, recorded, found})
 	}
 }
 

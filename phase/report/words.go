@@ -154,6 +154,9 @@ func sentence(e phase.Event) string {
 	case phase.KindGradPeak:
 		return when + fmt.Sprintf("the smoothed gradient norm peaks at %s ± %s, %s times its higher saddle.", num(e.Statistic, 2), num(e.SE, 2), num(e.Prominence, 1))
 	}
+	if e.Kind == phase.KindBehaviour {
+		return when + fmt.Sprintf("behaviour changes by %s ± %s %s (`%s` at λ = %g).", num(e.Statistic, 3), num(e.SE, 3), e.Unit, e.Measure, float64(e.Lambda))
+	}
 	return when + e.String() + "."
 }
 
