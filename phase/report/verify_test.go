@@ -25,7 +25,7 @@ func verify(t *testing.T, dir string) *Verified {
 func TestVerify(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "report")
-	o := Options{Run: grow(t, filepath.Join(root, "run"), grown{60, 2, 1}), Twin: grow(t, filepath.Join(root, "twin"), grown{0, 0, 2}), Kernel: "test"}
+	o := Options{Run: grow(t, filepath.Join(root, "run"), grown{60, 2, 1}), Kernel: "test"}
 	if _, err := Write(context.Background(), dir, o); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestVerify(t *testing.T) {
 		}
 	})
 	t.Run("a missing input", func(t *testing.T) {
-		path := filepath.Join(root, "twin", "checkpoint-50", "adapter_config.json")
+		path := filepath.Join(root, "run", "checkpoint-50", "adapter_config.json")
 		old := get(t, path)
 		defer put(t, path, old)
 		if err := os.Remove(path); err != nil {
