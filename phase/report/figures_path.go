@@ -40,10 +40,9 @@ func drawPath(d *Data) (*figure, error) {
 		return nil, fmt.Errorf("report: path: %w", err)
 	}
 	line.Color, line.Width = faint, vg.Points(1)
-	p.Add(&pathDots{xy: xy, steps: steps, events: d.Order})
+	p.Add(line, &pathDots{xy: xy, steps: steps, events: d.Order})
 	widen(&p.X)
 	widen(&p.Y)
-	p.Add(line)
 	note := ""
 	if r := d.Run.PCA.RandomWalk; len(r) > 1 {
 		note = fmt.Sprintf(" Any long random walk gives %.1f and %.1f %%, with an extremum of PC2 in the middle: neither is an event.", 100*r[0], 100*r[1])

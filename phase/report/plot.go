@@ -100,6 +100,7 @@ func newPlot(x, y string) *plot.Plot {
 	}
 	p.X.Label.Text, p.Y.Label.Text = Escape(x), Escape(y)
 	p.Legend.TextStyle.Font, p.Legend.TextStyle.Color = f, ink
+	p.Legend.YOffs = -vg.Points(3)
 	p.Legend.Top, p.Legend.ThumbnailWidth, p.Legend.Padding = true, vg.Points(16), vg.Points(1)
 	return p
 }
@@ -126,6 +127,9 @@ func (p *panel) build(x string, xmin, xmax float64, labels bool) (*plot.Plot, er
 		out.Y.Scale, out.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	} else if p.zero {
 		out.Y.Min, out.Y.Max = min(out.Y.Min, 0), max(out.Y.Max, 0)
+	}
+	if !p.logarithmic() && len(p.curves) > 1 {
+		out.Y.Max += .12 * (out.Y.Max - out.Y.Min)
 	}
 	if out.Y.Min == out.Y.Max {
 		out.Y.Min, out.Y.Max = out.Y.Min-.5, out.Y.Max+.5
@@ -317,7 +321,7 @@ type picture struct {
 
 func stack(x string, panels []panel) (*picture, error) {
 	xmin, xmax := span(panels)
-	pic := &picture{height: panelHeight * vg.Length(len(panels)), top: vg.Points(4) + labelRow*vg.Length(min(2, len(panels[0].marks)))}
+	pic := &picture{height: panelHeight * vg.Length(len(panels)), top: vg.Points(4) + labelRow*vg.Length(min(3, len(panels[0].marks)))}
 	for i := range panels {
 		label := ""
 		if i == len(panels)-1 {
