@@ -51,6 +51,11 @@ func (o *reportOptions) check(c *cobra.Command) error {
 		}
 		return nil
 	}
+	for _, name := range []string{"kl", "stability", "answers", "base"} {
+		if c.Flags().Changed(name) {
+			return usagef("agar phase: found --report with --%s, expected it alone: a report is computed from the files of its runs, without a model", name)
+		}
+	}
 	if err := outDirectory("--report", o.dir); err != nil {
 		return err
 	}
