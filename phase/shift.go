@@ -231,11 +231,19 @@ func overQuestions(x []dissimilar) Dissimilarity {
 func (s *Shift) Strongest(name string) int {
 	best, top := -1, math.Inf(-1)
 	for i := range s.At {
-		for _, o := range s.At[i].Orders {
-			if o.Name == name && o.JS.Corrected.OK() && float64(o.JS.Corrected) > top {
-				best, top = i, float64(o.JS.Corrected)
-			}
+		if o := s.At[i].Order(name); o != nil && o.JS.Corrected.OK() && float64(o.JS.Corrected) > top {
+			best, top = i, float64(o.JS.Corrected)
 		}
 	}
 	return best
+}
+
+// Order finds an order parameter; nil without it.
+func (a *ShiftAt) Order(name string) *OrderAt {
+	for i := range a.Orders {
+		if a.Orders[i].Name == name {
+			return &a.Orders[i]
+		}
+	}
+	return nil
 }

@@ -104,7 +104,8 @@ func printShift(w io.Writer, s *phase.Shift) error {
 	}
 	for _, name := range s.Orders {
 		if i := s.Strongest(name); i >= 0 {
-			fmt.Fprintf(w, "%s changes most between steps %d and %d\n", name, s.At[i].Before, s.At[i].After)
+			o := s.At[i].Order(name)
+			fmt.Fprintf(w, "%s changes most between steps %d and %d (p %s there, not corrected for the choice among %d)\n", name, s.At[i].Before, s.At[i].After, num(o.JS.P, 3), len(s.At))
 		}
 	}
 	return nil

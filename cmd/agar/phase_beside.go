@@ -125,7 +125,7 @@ func printBehaviour(w io.Writer, b *phase.Behaviour) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "\nbehaviour\tλ\tpoints\tfirst\tlast\thalf at\tchanges at (95 %)\tby\tλ·‖ΔW‖\t")
 	for _, m := range b.Measures {
-		half, changes, by, norm := "–", "no: "+m.Why, "", ""
+		half, changes, by, norm := "–", "none", "", ""
 		if m.HalfStep != nil {
 			half = fmt.Sprint(*m.HalfStep)
 		}
@@ -135,5 +135,13 @@ func printBehaviour(w io.Writer, b *phase.Behaviour) error {
 		}
 		fmt.Fprintf(t, "%s\t%g\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", m.Name, m.Lambda, len(m.Points), num(m.Points[0].Value, 3), num(m.Points[len(m.Points)-1].Value, 3), half, changes, by, norm)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, m := range b.Measures {
+		if !m.Found {
+			fmt.Fprintf(w, "no change point of %s at λ = %g: %s\n", m.Name, m.Lambda, m.Why)
+		}
+	}
+	return nil
 }
