@@ -55,11 +55,11 @@ func (r *run) stackOf() (s *stack, why string, err error) {
 		s.first = append(s.first, m)
 		s.rankOne = s.rankOne && m.R == 1 && m.Out == s.first[0].Out
 		sameShape = sameShape && m.In == s.first[0].In && m.Out == s.first[0].Out
+		if !s.rankOne && !sameShape {
+			return nil, "compression score: the modules are neither all of rank 1 with one output width nor all of one shape, so they cannot be stacked", nil
+		}
 	}
-	switch work := s.work(); {
-	case !s.rankOne && !sameShape:
-		return nil, "compression score: the modules are neither all of rank 1 with one output width nor all of one shape, so they cannot be stacked", nil
-	case work > compressionWork:
+	if work := s.work(); work > compressionWork {
 		return nil, fmt.Sprintf("compression score: left out, %d modules at %d checkpoints would take %.1g multiplications (the limit is %.1g)", len(s.names), len(r.steps), work, float64(compressionWork)), nil
 	}
 	return s, "", nil

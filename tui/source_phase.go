@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 
 	"agar/model/lora"
@@ -133,16 +134,24 @@ func (v *phaseView) events() {
 	slices.SortStableFunc(v.p.Events, func(a, b Event) int { return a.Step - b.Step })
 }
 
-// agreement says which windows and modules show the event.
+// agreement says which windows and modules show a turn, which measures a change of
+// behaviour, and what the benign twin shows there.
 func agreement(e phase.Event) string {
-	if e.Kind != phase.KindTurn || len(e.Agreement.Ks) == 0 {
-		return ""
+	var parts []string
+	switch {
+	case e.Kind == phase.KindBehaviour:
+		parts = append(parts, fmt.Sprintf("%s, %s, within %d–%d", strings.Join(e.Agreement.Measures, " and "), e.Unit, e.Interval[0], e.Interval[1]))
+	case e.Kind == phase.KindTurn && len(e.Agreement.Ks) > 0:
+		s := fmt.Sprintf("seen at k %s, %d of %d", intList(e.Agreement.Ks), len(e.Agreement.Ks), e.Agreement.OfKs)
+		if n := len(e.Agreement.Modules); n > 1 {
+			s += fmt.Sprintf(", in %d modules", n)
+		}
+		parts = append(parts, s)
 	}
-	s := fmt.Sprintf("seen at k %s, %d of %d", intList(e.Agreement.Ks), len(e.Agreement.Ks), e.Agreement.OfKs)
-	if n := len(e.Agreement.Modules); n > 1 {
-		s += fmt.Sprintf(", in %d modules", n)
+	if e.Twin != nil {
+		parts = append(parts, e.Twin.Label)
 	}
-	return s
+	return strings.Join(parts, " · ")
 }
 
 // log takes the trainer's rows, or the checkpoints' where there are none.
