@@ -243,7 +243,7 @@ func (f *full) path(name string, g [][]float64) *path {
 		layer, _ = strconv.Atoi(m[1])
 	}
 	p := &path{
-		summary: ModuleSummary{Name: moduleOf(name), Layer: layer, Rank: min(f.rows[name], f.cols[name]), In: f.cols[name], Out: f.rows[name], Scale: Missing(), Vector: "delta_w"},
+		summary: ModuleSummary{Name: moduleOf(name), Layer: layer, In: f.cols[name], Out: f.rows[name], Scale: Missing(), Vector: "delta_w"},
 		gram:    g, delta: g, factor: square(n), vectorIsDelta: true, normA: missing(n), normB: missing(n), subspace: missing(n), zero: make([]bool, n),
 	}
 	for t := range p.zero {

@@ -50,7 +50,7 @@ type Filter struct {
 type ModuleSummary struct {
 	Name     string     `json:"name"` // model.layers.21.mlp.down_proj, or all
 	Layer    int        `json:"layer"`
-	Rank     int        `json:"rank"`
+	Rank     int        `json:"rank"` // 0 of a whole matrix
 	In       int        `json:"d_in"`
 	Out      int        `json:"d_out"`
 	Scale    Number     `json:"scale"`

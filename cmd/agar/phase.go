@@ -248,7 +248,14 @@ func num(x phase.Number, digits int) string {
 func printModules(w io.Writer, rep *phase.Report) {
 	fmt.Fprintln(w)
 	for _, m := range rep.Modules {
-		fmt.Fprintf(w, "%s: rank %d, s %s, v is %s, median θ_%d %s°", m.Name, m.Rank, num(m.Scale, 3), m.Vector, m.Noise.K, num(m.Noise.MedianDeg, 1))
+		size := "whole matrix"
+		if m.Rank > 0 {
+			size = fmt.Sprintf("rank %d, s %s", m.Rank, num(m.Scale, 3))
+		}
+		fmt.Fprintf(w, "%s: %s, v is %s", m.Name, size, m.Vector)
+		if m.Noise.MedianDeg.OK() {
+			fmt.Fprintf(w, ", median θ_%d %s°", m.Noise.K, num(m.Noise.MedianDeg, 1))
+		}
 		if m.Noise.Dominated {
 			fmt.Fprint(w, ", noise-dominated")
 		}
