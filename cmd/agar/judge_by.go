@@ -124,7 +124,7 @@ func (f *judgeFlags) scored(kind, name string, rule behaviour.Rule) (behaviour.J
 
 // planLine says what a run is going to do.
 func (f *judgeFlags) planLine(p behaviour.Plan) string {
-	line := fmt.Sprintf("plan: %d points", p.Points)
+	line := fmt.Sprintf("plan: points: %d", p.Points)
 	if p.Pairs > 0 {
 		line += fmt.Sprintf("; %d pairs, %d tokens a point, blocks 0 to %d once", p.Pairs, p.PairTokens, p.First-1)
 		if p.First == 0 {
@@ -138,7 +138,7 @@ func (f *judgeFlags) planLine(p behaviour.Plan) string {
 	if p.Requests > 0 {
 		line += fmt.Sprintf("; up to %d requests to the judge", p.Requests)
 		if p.PromptTokens > 0 {
-			line += fmt.Sprintf(", about %.2f million prompt tokens if answers are of full length", float64(p.PromptTokens)/1e6)
+			line += fmt.Sprintf(", about %d prompt tokens if answers are of full length", p.PromptTokens)
 		}
 		if f.price > 0 {
 			line += fmt.Sprintf(", about %.2f USD", float64(p.PromptTokens)/1e6*f.price)
