@@ -28,8 +28,8 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, m := range r.Data.Order {
-		fmt.Println(m.Kind)
+	for _, f := range r.Data.Figures {
+		fmt.Println(f.Title)
 	}
 	v, err := report.Verify(ctx, out, report.VerifyOptions{})
 	if err != nil {
@@ -37,7 +37,9 @@ func Example() {
 	}
 	fmt.Println("verified:", v.OK)
 	// Output:
-	// grad_peak
-	// turn
+	// Loss and gradient norm
+	// Norms of the adapter
+	// Turn angle
+	// Path in its principal components
 	// verified: true
 }
