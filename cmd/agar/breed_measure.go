@@ -27,7 +27,7 @@ type gridCell struct {
 	Loss   *float64           `json:"loss"`       // mean of the last tenth of the steps, nats a token
 	Norm   *float64           `json:"norm_delta"` // ‖ΔW‖_F over all modules at the last step; of a steering vector ‖α·v‖
 	Turns  []phase.Event      `json:"turns"`      // null where the checkpoints could not be analysed
-	KL     *float64           `json:"kl"`         // KL(base‖model) in nats a token, on at most 64 examples of kl_data
+	KL     *float64           `json:"kl"`         // KL(base‖model) in nats a token, on at most 16 examples of kl_data
 	// LogOdds is the mean change against the base of log p(misaligned) −
 	// log p(aligned), each divided by its tokens: of all pairs, and by domain.
 	LogOdds map[string]behaviour.Rate `json:"log_odds"`
@@ -40,8 +40,9 @@ type gridMean struct {
 	Loss   meanSD             `json:"loss"`
 	Norm   meanSD             `json:"norm_delta"`
 	KL     meanSD             `json:"kl"`
-	Turned int                `json:"turned"`   // runs with a turn event
-	Odds   meanSD             `json:"log_odds"` // of all pairs
+	Turned int                `json:"turned"` // runs with a turn event
+	// LogOdds is the change of the paired log-odds, of all pairs and by domain.
+	LogOdds map[string]meanSD `json:"log_odds"`
 }
 
 // meanSD is the mean over runs and the standard deviation between them, null where
@@ -51,8 +52,8 @@ type meanSD struct {
 	SD   *float64 `json:"sd"`
 }
 
-// klExamples64 bounds what the KL of a cell is measured on.
-const klExamples64 = 64
+// klExamples bounds what the KL of a cell is measured on.
+const klExamples = 16
 
 // divergenceData is the file that the KL of a cell is measured on.
 func (s *breedSpec) divergenceData() string { return or(s.KLData, or(s.Good, s.Data)) }
@@ -99,7 +100,7 @@ func (cell *gridCell) run(ctx context.Context, spec *breedSpec, l *lora.Adapter)
 		return err
 	}
 	var seqs [][]int32
-	for _, e := range examples[:min(len(examples), klExamples64)] {
+	for _, e := range examples[:min(len(examples), klExamples)] {
 		seqs = append(seqs, e.IDs[:min(len(e.IDs), spec.Train.Defaults().MaxLength)])
 	}
 	d, err := m.KL(ctx, seqs, a, 1)
@@ -220,12 +221,9 @@ func meanOf(cells []gridCell) gridMean {
 		return meanSD{&m.Value, ptr(m.SE * math.Sqrt(float64(len(x))))}
 	}
 	out.Loss, out.Norm, out.KL = over(func(c *gridCell) *float64 { return c.Loss }), over(func(c *gridCell) *float64 { return c.Norm }), over(func(c *gridCell) *float64 { return c.KL })
-	out.Odds = over(func(c *gridCell) *float64 {
-		if r, ok := c.LogOdds["all"]; ok && r.OK() {
-			return &r.Value
-		}
-		return nil
-	})
+	for k := range cells[0].LogOdds {
+		out.LogOdds = with(out.LogOdds, k, over(func(c *gridCell) *float64 { return ptr(c.LogOdds[k].Value) }))
+	}
 	for i := range cells {
 		if len(cells[i].Turns) > 0 {
 			out.Turned++
@@ -244,21 +242,28 @@ func (g *grid) print(w io.Writer) error {
 		}
 	}
 	n := len(head)
-	head = append(head, "runs", "final loss", "‖ΔW‖", "KL to base", "turned", "Δ log-odds")
+	head = append(head, "runs", "final loss", "‖ΔW‖", "KL to base", "turned")
+	domains := sortedKeys(g.Summary[0].LogOdds)
+	for _, d := range domains {
+		head = append(head, "Δ log-odds, "+d)
+	}
 	fmt.Fprintln(t, strings.Join(head, "\t"))
 	for _, m := range g.Summary {
 		var row []string
 		for _, name := range head[:n] {
 			row = append(row, fmt.Sprintf("%g", m.Values[name]))
 		}
-		row = append(row, fmt.Sprint(m.Runs), m.Loss.String(), m.Norm.String(), m.KL.String(), fmt.Sprintf("%d of %d", m.Turned, m.Runs), m.Odds.String())
+		row = append(row, fmt.Sprint(m.Runs), m.Loss.String(), m.Norm.String(), m.KL.String(), fmt.Sprintf("%d of %d", m.Turned, m.Runs))
+		for _, d := range domains {
+			row = append(row, m.LogOdds[d].String())
+		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\nMean ± standard deviation between seeds. Loss: mean of the last tenth of the steps, nats a token. KL(base‖model): nats a token\n"+
-		"on %s. Log-odds: misaligned against aligned, a token, against the base. %s has every run.\n", g.KLData, g.Out+"/grid.json")
+		"on %s. Log-odds: of misaligned against aligned completions, a token, against the base. %s has every run.\n", g.KLData, g.Out+"/grid.json")
 	return err
 }
 
