@@ -128,8 +128,8 @@ func (p *panel) build(x string, xmin, xmax float64, labels bool) (*plot.Plot, er
 	} else if p.zero {
 		out.Y.Min, out.Y.Max = min(out.Y.Min, 0), max(out.Y.Max, 0)
 	}
-	if !p.logarithmic() && len(p.curves) > 1 {
-		out.Y.Max += .12 * (out.Y.Max - out.Y.Min)
+	if n := float64(len(p.curves)); !p.logarithmic() && n > 1 { // room for the legend
+		out.Y.Max += min(.4, .06+.08*n) * (out.Y.Max - out.Y.Min)
 	}
 	if out.Y.Min == out.Y.Max {
 		out.Y.Min, out.Y.Max = out.Y.Min-.5, out.Y.Max+.5
