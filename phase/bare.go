@@ -1,6 +1,7 @@
 package phase
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,24 @@ import (
 	"agar/model/lora"
 	"agar/model/train"
 )
+
+// AnalyseRun is Analyse of the series of adapters in a run; a run that has none, but
+// measures.jsonl, is reported by AnalyseMeasures, its series nil.
+func AnalyseRun(ctx context.Context, run string, o Options) (*lora.Series, *Report, error) {
+	s, err := lora.OpenSeries(run)
+	if err == nil {
+		rep, err := Analyse(ctx, s, o)
+		return s, rep, err
+	}
+	if !errors.Is(err, lora.ErrNoCheckpoints) {
+		return nil, nil, err
+	}
+	rep, other := AnalyseMeasures(run)
+	if errors.Is(other, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	return nil, rep, other
+}
 
 // AnalyseMeasures reports on a run without adapters, a fine-tune in full or a model
 // grown from nothing, by what it wrote down of itself: its measures and the trainer's

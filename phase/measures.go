@@ -40,7 +40,7 @@ type Move struct {
 	Step     int     `json:"step"`     // from which on more than half of the way is made
 	Interval [2]int  `json:"interval"` // within which noise leaves Step open
 	Quarters [2]int  `json:"quarters"` // steps from which on a quarter and three quarters are made
-	Fit      *Number `json:"fit"`      // middle of the sigmoid that describes the move; null when none does
+	Fit      *Change `json:"fit"`      // the sigmoid that describes the move; null when none does
 }
 
 // Rise is how far the curve goes; negative for a fall.
@@ -77,10 +77,16 @@ var progressKinds = []progressKind{
 	{"gap", "nats", falls, true},
 	{"test_loss", "nats", all0, false},
 	{testAccuracy, "share of pairs", rises, false},
+	{"new_loss", "nats", falls, false},
+	{newAccuracy, "share of pairs", rises, false},
 }
 
-// testAccuracy is what the progress measures are to lead.
-const testAccuracy = "test_accuracy"
+// What the progress measures are to lead: accuracies on pairs that were not trained
+// on, all of them, and those whose mirror image was not either.
+const (
+	testAccuracy = "test_accuracy"
+	newAccuracy  = "new_accuracy"
+)
 
 // kindOf is what is known of a measure by its name.
 func kindOf(name string) progressKind {

@@ -8,8 +8,7 @@ import (
 )
 
 // newMove is the way of a curve y from index a to index b, with the steps at which
-// its smoothed values have made half of it. Where a sigmoid describes it, as it does a
-// change of behaviour, the interval takes in that of its middle.
+// its smoothed values have made half of it.
 func newMove(steps []int, y, smooth []float64, a, b int, noise float64) Move {
 	rise := smooth[b] - smooth[a]
 	share := func(i int) float64 { return (smooth[i] - smooth[a]) / rise }
@@ -39,7 +38,7 @@ func newMove(steps []int, y, smooth []float64, a, b int, noise float64) Move {
 	return m
 }
 
-// fit puts a sigmoid through the values of a move.
+// fit puts a sigmoid through the values of a move, as through those of behaviour.
 func (m *Move) fit(steps []int, y []float64) {
 	t := make([]float64, len(steps))
 	for i, s := range steps {
@@ -53,9 +52,10 @@ func (m *Move) fit(steps []int, y []float64) {
 	if !fit.Found() {
 		return
 	}
-	at := Number(fit.At)
-	m.Fit = &at
-	m.Interval[0], m.Interval[1] = min(m.Interval[0], int(fit.Lo)), max(m.Interval[1], int(math.Ceil(fit.Hi)))
+	m.Fit = &Change{
+		Step: Number(fit.At), Lo: Number(fit.Lo), Hi: Number(fit.Hi), From: Number(fit.From), Rise: Number(fit.Rise), RiseSE: Number(fit.RiseSE),
+		Takes: Number(stats.Ways10to90 * fit.Width), Gain: Number(fit.Gain), Rho: Number(fit.Rho), Seen: [2]Number{Number(fit.Early), Number(fit.Late)},
+	}
 }
 
 // events are the moves of a measure that count.
@@ -95,24 +95,28 @@ func (m *ProgressMeasure) counting() []Move {
 	return m.Moves[at : at+1]
 }
 
-// Lead is how much earlier a progress measure moves than the accuracy on the test
-// rises.
+// Lead is how much earlier a progress measure moves than an accuracy on held-out
+// pairs rises.
 type Lead struct {
 	Measure   string `json:"measure"`
 	Step      int    `json:"step"`      // of its move
-	Reference string `json:"reference"` // test_accuracy
+	Reference string `json:"reference"` // new_accuracy or test_accuracy
 	After     int    `json:"after"`     // step of the reference's rise
 	Lead      int    `json:"lead"`      // After − Step, in steps; negative when it moves later
 	Interval  [2]int `json:"interval"`  // difference of both intervals' far ends
 	Share     Number `json:"share"`     // Lead over the last step of the run
 }
 
-// leads compares the progress measures with the accuracy on the test.
+// leads compares the progress measures with the accuracies on held-out pairs.
 func (p *Progress) leads() {
-	ref := p.move(testAccuracy)
-	if ref == nil {
-		return
+	for _, reference := range []string{newAccuracy, testAccuracy} {
+		if ref := p.move(reference); ref != nil {
+			p.lead(reference, ref)
+		}
 	}
+}
+
+func (p *Progress) lead(reference string, ref *Move) {
 	for i := range p.Measures {
 		m := &p.Measures[i]
 		x := p.move(m.Name)
@@ -120,7 +124,7 @@ func (p *Progress) leads() {
 			continue
 		}
 		p.Leads = append(p.Leads, Lead{
-			Measure: m.Name, Step: x.Step, Reference: testAccuracy, After: ref.Step, Lead: ref.Step - x.Step,
+			Measure: m.Name, Step: x.Step, Reference: reference, After: ref.Step, Lead: ref.Step - x.Step,
 			Interval: [2]int{ref.Interval[0] - x.Interval[1], ref.Interval[1] - x.Interval[0]}, Share: Number(float64(ref.Step-x.Step) / float64(p.Last)),
 		})
 	}

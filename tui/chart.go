@@ -162,8 +162,11 @@ func (c *chart) drawEvents(g *cell.Grid, r cell.Rect, xr raster.Range, e *env) {
 
 // eventGlyph marks a kind of event.
 func eventGlyph(kind string) string {
-	if kind == "turn" {
+	switch kind {
+	case kindTurn:
 		return "▲"
+	case kindBehaviour, kindProgress:
+		return "◆"
 	}
 	return "⚑"
 }

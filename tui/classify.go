@@ -56,11 +56,11 @@ func (c *classifier) add(path string) (found bool, err error) {
 		return c.addFile(path)
 	}
 	switch {
-	case exists(path, manifest.Name):
+	case exists(path, manifest.Name) && !hasCheckpoints(path):
 		return true, c.addManifest(path)
 	case exists(path, "cfg.json"):
 		return true, c.w.set(kindSAE, path)
-	case hasCheckpoints(path):
+	case hasCheckpoints(path): // also one that agar bred, which has a manifest
 		if err := c.w.set(kindRun, path); err != nil {
 			return true, err
 		}

@@ -28,6 +28,7 @@ type driver struct {
 // holds is what the artefacts have.
 type holds struct {
 	events, modules, lambdas int    // checkpoints with events, modules, λ
+	sets                     int    // sets of charts, 0 for one
 	word                     string // that the search finds
 }
 
@@ -56,6 +57,8 @@ var (
 	focusOn    = regexp.MustCompile(`┏━ (.*?) (?:…|━)`)
 	cursorCell = regexp.MustCompile(`\n. 1 (.*?)┃`)
 	eventLine  = regexp.MustCompile(`(?:turn|grad_peak|behaviour) at \d+: `)
+	chartSet   = regexp.MustCompile(`charts: (\w+)`)
+	boxTitle   = regexp.MustCompile(`[┏┌][━─] [^━─┓┐]*`)
 	hitCount   = regexp.MustCompile(`(\d+) hits?`)
 )
 
@@ -151,6 +154,7 @@ var scenarios = map[screenID]map[string]scenario{
 		"-":     func(d *driver, key string) { driveLambda(d, key, "+") },
 		"K":     driveWindow,
 		"V":     driveModule,
+		"m":     driveSets,
 		"x":     driveLogSteps,
 		"j":     func(d *driver, key string) { driveChanges(d, key, "k") },
 		"k":     func(d *driver, key string) { driveChanges(d, key, "j") },
@@ -537,6 +541,28 @@ func driveModule(d *driver, key string) {
 	}
 	d.changes(key, moduleName, "the first module", func(_, a string) bool { return a == start })
 }
+
+// driveSets: the charts change, and come back after all sets.
+func driveSets(d *driver, key string) {
+	if d.has.sets < 2 {
+		d.disabled(key, "one set of charts")
+		return
+	}
+	start := d.rest()
+	seen := map[string]bool{}
+	for range d.has.sets {
+		d.press(key).see("charts: ")
+		seen[d.get(chartSet)] = true
+	}
+	if len(seen) != d.has.sets {
+		d.t.Errorf("saw the sets %v, expected %d", seen, d.has.sets)
+	}
+	d.press("g", "G")
+	d.until("the charts of before", func(f string) bool { return charts(f) == charts(start) })
+}
+
+// charts are the titles on a screen.
+func charts(f string) string { return strings.Join(boxTitle.FindAllString(f, -1), " ") }
 
 // driveLogSteps: the cursor stands elsewhere on a logarithmic axis.
 func driveLogSteps(d *driver, key string) {

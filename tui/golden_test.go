@@ -44,11 +44,24 @@ var goldenProfiles = map[string]theme.Profile{"truecolor": theme.TrueColor, "ans
 
 // goldenScreens bring an App to the screen that a golden file shows.
 var goldenScreens = map[string]func(a *App){
-	"features": func(a *App) { a.settle(a.show(screenFeatures)) },
-	"detail":   func(a *App) { a.env.feature = 42; a.settle(a.show(screenDetail)) },
-	"phase":    func(a *App) { a.settle(a.show(screenPhase)) },
-	"progress": func(a *App) { a.runPlanned(3) },
-	"overview": func(a *App) { a.settle(a.show(screenOverview)) },
+	"features":  func(a *App) { a.settle(a.show(screenFeatures)) },
+	"detail":    func(a *App) { a.env.feature = 42; a.settle(a.show(screenDetail)) },
+	"phase":     func(a *App) { a.settle(a.show(screenPhase)) },
+	"progress":  func(a *App) { a.runPlanned(3) },
+	"overview":  func(a *App) { a.settle(a.show(screenOverview)) },
+	"behaviour": func(a *App) { a.settle(a.show(screenPhase)) },
+	"measures":  func(a *App) { a.settle(a.show(screenPhase)); press(a, "<"); press(a, "<") },
+}
+
+// goldenSources are what a golden screen is over.
+func goldenSources(screen string) *Sources {
+	switch screen {
+	case "behaviour":
+		return curveSources("medical-r1", behaving{newFake(400)})
+	case "measures":
+		return curveSources("grokking", grokking{})
+	}
+	return newFake(400).sources()
 }
 
 func TestGoldenScreens(t *testing.T) {
@@ -57,7 +70,7 @@ func TestGoldenScreens(t *testing.T) {
 			for _, size := range goldenSizes {
 				file := fmt.Sprintf("%s-%dx%d-%s.txt", screen, size.w, size.h, name)
 				t.Run(file, func(t *testing.T) {
-					a := testApp(t, profile, raster.Braille, size.w, size.h)
+					a := testAppOver(t, goldenSources(screen), profile, raster.Braille, size.w, size.h)
 					open(a)
 					golden(t, filepath.Join("testdata", "screens", file), a.View())
 				})

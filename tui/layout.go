@@ -83,32 +83,51 @@ func layoutDetail(w, h int) (map[string]cell.Rect, string) {
 	return map[string]cell.Rect{"examples": examples, "hist": hist, "lens": lens, "near": near, "trace": trace}, "trace"
 }
 
+// phaseShape is what the phase screen shows between its timeline and the dial.
+type phaseShape struct {
+	charts []string // panels of charts, row by row
+	below  string   // panel beside the dial
+	list   int      // lines of events in the timeline
+}
+
 // layoutPhase: the timeline, charts, and what the features do at the cursor.
-func layoutPhase(w, h int) (map[string]cell.Rect, string) {
+func layoutPhase(w, h int, s phaseShape) (map[string]cell.Rect, string) {
 	body := cell.Rect{W: w, H: h}
+	m := map[string]cell.Rect{}
 	if w < 110 {
-		line, rest := body.Top(4)
+		var rest cell.Rect
+		m["timeline"], rest = body.Top(3 + s.list)
 		lists := 5
 		if rest.H >= 22 {
 			lists = rest.H / 3
 		}
 		charts, below := rest.Top(rest.H - lists)
-		rows := charts.Rows(2)
-		m := map[string]cell.Rect{"timeline": line}
-		m["loss"], m["debiased"] = rows[0].Left(w / 2)
-		m["grad"], m["pca"] = rows[1].Left(w / 2)
-		m["changes"], m["dial"] = below.Left(w / 2)
+		gridOf(m, charts, s.charts, 4, 2)
+		m[s.below], m["dial"] = below.Left(w / 2)
 		return m, "dial"
 	}
-	line, rest := body.Top(5)
+	line, rest := body.Top(4 + s.list)
 	charts, below := rest.Top(rest.H * 2 / 3)
-	m := map[string]cell.Rect{"timeline": line}
-	rows := charts.Rows(2)
-	for i, ids := range [][]string{{"loss", "grad", "norm"}, {"turn", "debiased", "pca"}} {
-		for j, r := range rows[i].Columns(3) {
-			m[ids[j]] = r
+	m["timeline"] = line
+	gridOf(m, charts, s.charts, 6, 3)
+	m[s.below], m["dial"] = below.Left(w * 6 / 10)
+	return m, "dial"
+}
+
+// gridOf places at most n panels in rows of at most columns.
+func gridOf(m map[string]cell.Rect, r cell.Rect, ids []string, n, columns int) {
+	ids = ids[:min(len(ids), n)]
+	if len(ids) == 0 {
+		return
+	}
+	if len(ids) > columns && len(ids) <= 4 {
+		columns = 2
+	}
+	rows := r.Rows((len(ids) + columns - 1) / columns)
+	for i, row := range rows {
+		part := ids[i*columns : min((i+1)*columns, len(ids))]
+		for j, c := range row.Columns(len(part)) {
+			m[part[j]] = c
 		}
 	}
-	m["changes"], m["dial"] = below.Left(w * 6 / 10)
-	return m, "dial"
 }

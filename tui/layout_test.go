@@ -20,7 +20,16 @@ var layoutSizes = []struct{ w, h int }{
 	{109, 36}, {110, 18}, {110, 36}, {120, 36}, {132, 43}, {149, 40}, {150, 50}, {160, 45}, {200, 60}, {300, 100},
 }
 
-var layouts = map[string]arrange{"overview": layoutOverview, "features": layoutFeatures, "detail": layoutDetail, "phase": layoutPhase}
+var layouts = map[string]arrange{"overview": layoutOverview, "features": layoutFeatures, "detail": layoutDetail, "phase": geometryLayout}
+
+// geometryLayout is the phase screen of a run with adapters alone.
+func geometryLayout(w, h int) (map[string]cell.Rect, string) {
+	ids := []string{"loss", "grad", "norm", "turn", "debiased", "pca"}
+	if w < 110 {
+		ids = []string{"loss", "debiased", "grad", "pca"}
+	}
+	return layoutPhase(w, h, phaseShape{charts: ids, below: "changes", list: 1})
+}
 
 // TestLayoutsPartitionTheBody: panels lie inside, do not overlap, leave nothing
 // out, and are large enough to show a line.

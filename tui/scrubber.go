@@ -20,6 +20,9 @@ type scrubber struct {
 	playing bool
 	gen     uint64 // of the playing under way
 	placed  bool   // the cursor was put somewhere meaningful
+	set     string // of charts that is shown; "" before there is data
+	lambda  int    // index of the λ of behaviour, −1 = the one nearest to 1; the dial of a trajectory goes before it
+	fixed   []panel
 
 	load, axesLoad, changesLoad loader
 }
@@ -38,13 +41,13 @@ const playEvery = time.Second / 8
 const manyChanges = 30
 
 func newPhase(e *env) *scrubber {
-	p := &scrubber{}
-	p.deck = deck{env: e, arrange: layoutPhase}
+	p := &scrubber{lambda: -1}
+	p.deck = deck{env: e, arrange: p.layout}
 	line := func(id, name, title string, get curve, fm func(float64) string, o func() []origin) panel {
 		return panel{id: id, name: name, title: func() string { return title }, note: func() string { return fm(p.value(get)) },
 			draw: p.drawLine(get, fm), describe: p.describeLine(name, get, fm), origin: o}
 	}
-	p.panels = []panel{
+	p.fixed = []panel{
 		{id: "timeline", name: "timeline", title: p.timelineTitle, note: p.timelineNote, draw: p.drawTimeline, describe: p.describeTimeline, origin: p.timelineOrigin},
 		line("loss", "loss", "Loss", lossCurve, num, p.logOrigin),
 		line("grad", "grad norm", "Grad norm", gradCurve, num, p.logOrigin),
@@ -53,8 +56,9 @@ func newPhase(e *env) *scrubber {
 		{id: "debiased", name: "debiased turn", title: func() string { return turnTitle("Debiased θ", p.data.DebiasedK) }, note: p.debiasedNote, draw: p.drawDebiased, describe: p.describeDebiased, origin: p.turnOrigin},
 		{id: "pca", name: "PCA path", title: p.pcaTitle, note: p.pcaNote, draw: p.drawPCA, describe: p.describePCA, origin: p.pcaOrigin},
 		{id: "changes", name: "features", title: p.changesTitle, note: p.changesNote, draw: p.drawChanges, describe: p.describeChanges, origin: p.changesOrigin},
-		{id: "dial", name: "λ dial", title: p.dialTitle, note: func() string { return "+ − dial λ" }, draw: p.drawDial, describe: p.describeDial, origin: p.dialOrigin},
+		{id: "dial", name: "λ dial", title: p.dialTitle, note: p.dialNote, draw: p.drawDial, describe: p.describeDial, origin: p.dialOrigin},
 	}
+	p.panels = p.fixed
 	p.loaders = []*loader{&p.load, &p.axesLoad, &p.changesLoad}
 	p.setFocus("timeline")
 	return p
@@ -111,11 +115,13 @@ func (p *scrubber) apply(msg tea.Msg) tea.Cmd {
 		if p.load.take(m.reply) {
 			p.data = m.Value
 			p.query = PhaseQuery{Module: p.data.Module, K: p.data.K}
+			p.refresh()
 			p.place0()
 			return p.askChanges()
 		}
 	case loadedMsg[Axes]:
 		if p.axesLoad.take(m.reply) || m.Err == nil {
+			p.place()
 			p.place0()
 			return p.askChanges()
 		}
@@ -199,6 +205,7 @@ func (p *scrubber) bindings() []group {
 		{"view", []binding{
 			{keys: []string{"+", "="}, help: "next λ of the trajectory", short: "λ", when: p.oneLambda, do: func() tea.Cmd { return p.dialBy(1) }},
 			{keys: []string{"-"}, help: "previous λ", when: p.oneLambda, do: func() tea.Cmd { return p.dialBy(-1) }},
+			{keys: []string{"m"}, help: "next set of charts: behaviour, geometry, measures", short: p.setsShort(), when: p.oneSet, do: func() tea.Cmd { p.nextSet(); return nil }},
 			{keys: []string{"K"}, help: "next window k of the turn angle", short: "k", when: p.oneK, do: p.nextK},
 			{keys: []string{"V"}, help: "next module of the adapter", short: "module", when: p.oneModule, do: p.nextModule},
 			{keys: []string{"x"}, help: "steps on a logarithmic axis, and back", do: func() tea.Cmd { p.logX = !p.logX; return nil }},
@@ -209,6 +216,14 @@ func (p *scrubber) bindings() []group {
 			{keys: []string{"enter"}, help: "open the marked feature", short: "open", when: p.noChanges, do: p.openChange},
 		}},
 	}
+}
+
+// setsShort names the key of the sets of charts where there are several.
+func (p *scrubber) setsShort() string {
+	if len(p.sets()) < 2 {
+		return ""
+	}
+	return "charts"
 }
 
 func (p *scrubber) noEvents() string {
@@ -226,6 +241,9 @@ func (p *scrubber) noChanges() string {
 }
 
 func (p *scrubber) oneLambda() string {
+	if len(p.env.axes.Lambdas) == 0 && len(p.behaviourLambdas()) > 1 {
+		return ""
+	}
 	if len(p.env.axes.Lambdas) < 2 {
 		return "the trajectory has one λ only; agar phase --lambda adds more"
 	}
@@ -264,6 +282,11 @@ func (p *scrubber) toEvent(by int) tea.Cmd {
 }
 
 func (p *scrubber) dialBy(by int) tea.Cmd {
+	if len(p.env.axes.Lambdas) == 0 {
+		p.dialled() // sets p.lambda
+		p.lambda = min(max(p.lambda+by, 0), len(p.behaviourLambdas())-1)
+		return nil
+	}
 	p.env.lambda = min(max(p.env.lambdaIndex()+by, 0), len(p.env.axes.Lambdas)-1)
 	return p.askChanges()
 }
@@ -341,7 +364,7 @@ func (p *scrubber) status() (string, bool) {
 
 // eventLine is an event in words.
 func (p *scrubber) eventLine(ev Event) string {
-	s := fmt.Sprintf("%s %s at %d: %s", eventGlyph(ev.Kind), ev.Kind, ev.Step, p.statistic(ev))
+	s := fmt.Sprintf("%s %s at %d: %s", eventGlyph(ev.Kind), ev.Kind, ev.Step, p.eventFacts(ev))
 	if ev.Agreement != "" {
 		s += " · " + ev.Agreement
 	}
@@ -349,7 +372,7 @@ func (p *scrubber) eventLine(ev Event) string {
 }
 
 func (p *scrubber) statistic(ev Event) string {
-	if ev.Kind != "turn" {
+	if ev.Kind != kindTurn {
 		return num(ev.Statistic)
 	}
 	return fmt.Sprintf("θ %s ± %s (plain median %s)", degrees(ev.Statistic), degrees(ev.SE), degrees(p.data.Median))

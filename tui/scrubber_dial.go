@@ -5,13 +5,32 @@ import (
 	"strings"
 
 	"agar/tui/cell"
+	"agar/tui/theme"
 )
 
 func (p *scrubber) dialTitle() string {
+	if len(p.env.axes.Lambdas) == 0 && len(p.data.Behaviour) > 0 {
+		return "λ = " + dial(p.dialled())
+	}
+	if p.wholeModels() {
+		return "At the cursor"
+	}
 	if len(p.env.axes.Lambdas) == 0 {
 		return "λ dial"
 	}
 	return "λ = " + dial(p.env.axes.Lambdas[p.env.lambdaIndex()])
+}
+
+func (p *scrubber) dialNote() string {
+	if p.wholeModels() {
+		return "first, cursor, last"
+	}
+	return "+ − dial λ"
+}
+
+// wholeModels tells of a run that has measures and no adapter.
+func (p *scrubber) wholeModels() bool {
+	return len(p.env.axes.Lambdas) == 0 && len(p.data.Modules) == 0 && len(p.data.Measures) > 0
 }
 
 // readout is a row of the table first | cursor | last.
@@ -36,11 +55,31 @@ func (p *scrubber) readouts() []readout {
 			v := func(i int) string { return num(atStep(ys, steps, p.data.Steps[i])) }
 			out = append(out, readout{l.name, [3]string{v(0), v(idx[1]), v(n - 1)}})
 		}
-		add("‖ΔW‖_F", p.data.NormDelta, num)
-		add("turn θ", p.data.Turn, degrees)
-		add("debiased θ", p.data.Debiased, degrees)
+		if len(p.data.Modules) > 0 {
+			add("‖ΔW‖_F", p.data.NormDelta, num)
+			add("turn θ", p.data.Turn, degrees)
+			add("debiased θ", p.data.Debiased, degrees)
+		}
 	}
-	return append(p.quality(), out...)
+	return append(append(p.quality(), p.measured()...), out...)
+}
+
+// measured are behaviour at the dial and the measures of the run at three steps.
+func (p *scrubber) measured() (out []readout) {
+	n := len(p.data.Steps)
+	for _, c := range append(p.atDial(), p.data.Measures...) {
+		v := func(i int) string { return c.format(atStep(c.Values, c.Steps, p.data.Steps[i])) }
+		if n > 0 {
+			out = append(out, readout{shortName(c.Name), [3]string{v(0), v(p.index()), v(n - 1)}})
+		}
+	}
+	return out
+}
+
+// shortName is a measure in at most twelve cells.
+func shortName(name string) string {
+	s := strings.NewReplacer("accuracy", "acc", "restricted_held_out_loss", "held-out", "restricted_loss", "restricted", "excluded_loss", "excluded", "weight_norm", "‖weights‖").Replace(name)
+	return spaced(s)
 }
 
 // quality is how well the dictionary describes the model at three checkpoints and
@@ -84,19 +123,32 @@ func (p *scrubber) drawDial(g *cell.Grid, r cell.Rect, _ bool) {
 // drawScale is the dial: the λ of the trajectory with the chosen one marked.
 func (p *scrubber) drawScale(g *cell.Grid, r cell.Rect) {
 	t, ax := p.env.theme, &p.env.axes
+	if len(ax.Lambdas) == 0 && len(p.data.Behaviour) > 0 {
+		drawDialOf(g, r, p.behaviourLambdas(), p.dialled(), t)
+		return
+	}
+	if p.wholeModels() {
+		g.Text(r, "whole models: no λ to turn", t.Dim)
+		return
+	}
 	if len(ax.Lambdas) == 0 {
 		if m := p.axesLoad.missing(); m != nil {
 			g.Text(r, "no "+m.What, t.Warn)
 		}
 		return
 	}
+	drawDialOf(g, r, ax.Lambdas, ax.Lambdas[p.env.lambdaIndex()], t)
+}
+
+// drawDialOf is a dial over some λ with the chosen one marked.
+func drawDialOf(g *cell.Grid, r cell.Rect, lambdas []float64, at float64, t *theme.Theme) {
 	_, r = r.Left(g.Text(r, "λ ", t.Dim))
-	for i, l := range ax.Lambdas {
+	for i, l := range lambdas {
 		if i > 0 {
 			_, r = r.Left(g.Raw(r, "─", t.Border))
 		}
 		st, text := t.Dim, dial(l)
-		if i == p.env.lambdaIndex() {
+		if l == at {
 			st, text = t.Accent.With(cell.Bold|cell.Reverse), "["+text+"]"
 		}
 		_, r = r.Left(g.Raw(r, text, st))
@@ -161,7 +213,7 @@ func (p *scrubber) describeTimeline() []string {
 	}
 	out := []string{"run: " + p.data.Run, "module: " + p.data.Module, "cursor: " + p.timelineNote()}
 	for _, ev := range p.data.Events {
-		out = append(out, "event: "+strings.TrimLeft(p.eventLine(ev), "▲⚑ "))
+		out = append(out, "event: "+strings.TrimLeft(p.eventLine(ev), "▲⚑◆ "))
 	}
 	if len(p.data.Events) == 0 {
 		out = append(out, "event: none")

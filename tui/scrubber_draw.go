@@ -81,11 +81,13 @@ func (p *scrubber) drawTimeline(g *cell.Grid, r cell.Rect, _ bool) {
 		g.Raw(cell.Rect{X: bar.X + c.column(s, xr, bar.W), Y: bar.Y, W: 1, H: 1}, "┴", t.Border)
 	}
 	cursor := bar.X + c.column(p.env.step, xr, bar.W)
+	list := p.eventLines(rest.W)
+	marks := rest.H > 1 && rest.H > min(len(list), 3) // a row of their own
 	g.Raw(cell.Rect{X: cursor, Y: bar.Y, W: 1, H: 1}, "┃", t.Cursor.With(cell.Bold))
 	for _, ev := range p.data.Events {
 		x := bar.X + c.column(ev.Step, xr, bar.W)
 		y := bar.Y
-		if rest.H > 1 {
+		if marks {
 			y++
 		}
 		st := t.Warn
@@ -94,12 +96,25 @@ func (p *scrubber) drawTimeline(g *cell.Grid, r cell.Rect, _ bool) {
 		}
 		g.Raw(cell.Rect{X: x, Y: y, W: 1, H: 1}, eventGlyph(ev.Kind), st)
 	}
-	if rest.H < 4 {
-		g.Text(rest.Row(rest.H-1), p.eventList(), t.FG)
+	if marks {
+		_, rest = rest.Top(1)
+	}
+	if rest.H < 3 || rest.H < len(p.data.Events) {
+		drawLines(g, rest, elided(list, rest.H, rest.W), t.FG)
 		return
 	}
-	_, rest = rest.Top(2)
+	_, rest = rest.Top(1)
 	p.drawEvents(g, rest)
+}
+
+// elided are at most n lines; … stands at the end for those that are left out.
+func elided(lines []string, n, w int) []string {
+	if len(lines) <= n || n == 0 {
+		return lines
+	}
+	out := append([]string{}, lines[:n]...)
+	out[n-1] = cell.Truncate(out[n-1], w-2) + " …"
+	return out
 }
 
 // drawEvents writes a line an event, and what else is to be known of the run.
@@ -109,33 +124,11 @@ func (p *scrubber) drawEvents(g *cell.Grid, r cell.Rect) {
 		r = drawLines(g, r, cell.Wrap(p.eventLine(ev), r.W), t.FG)
 	}
 	if len(p.data.Events) == 0 {
-		r = drawLines(g, r, cell.Wrap(p.eventList(), r.W), t.FG)
+		r = drawLines(g, r, cell.Wrap(p.noEvent(), r.W), t.FG)
 	}
 	for _, n := range p.data.Notes {
 		r = drawLines(g, r, cell.Wrap("note: "+n, r.W), t.Dim)
 	}
-}
-
-// eventList names all events in a line.
-func (p *scrubber) eventList() string {
-	if len(p.data.Events) == 0 {
-		if p.load.missing() != nil {
-			return "no run is open: events come with agar phase RUN"
-		}
-		if !p.data.Looked {
-			return "no event: too few checkpoints that move to look for a turn"
-		}
-		return "no event: no peak of the debiased angle by 15° and 3 standard errors"
-	}
-	parts := make([]string, 0, len(p.data.Events))
-	for _, ev := range p.data.Events {
-		s := fmt.Sprintf("%s%d %s", eventGlyph(ev.Kind), ev.Step, strings.ReplaceAll(ev.Kind, "_", " "))
-		if ev.Kind == "turn" {
-			s += " " + degrees(ev.Statistic) + " ± " + degrees(ev.SE)
-		}
-		parts = append(parts, s)
-	}
-	return strings.Join(parts, "   ")
 }
 
 func turnTitle(s string, k int) string {

@@ -185,11 +185,30 @@ type Phase struct {
 	Events         []Event
 	Notes          []string
 	Source         string
+
+	Behaviour []Curve  // by measure, then λ
+	Measures  []Curve  // of measures.jsonl
+	Findings  []string // leads and double descents, in words
+	Twin      string   // the run whose curves stand beside; "" without one
 }
 
-// Event is a transition that the geometry found.
+// Curve is a measure over the steps of a run. Missing values are NaN.
+type Curve struct {
+	Name   string // log_odds, test_loss
+	Unit   string
+	Lambda float64 // dial of behaviour, NaN for measures of the run
+	Steps  []int
+	Values []float64
+	Lo, Hi []float64 // 95 % interval; nil where there is none
+	Over   string    // what the values are taken over
+	Twin   *Curve    // of the twin; nil without one
+}
+
+// Event is a transition that was found.
 type Event struct {
-	Kind      string // turn, grad_peak, behaviour
+	Kind      string // turn, grad_peak, behaviour, progress
+	Measure   string // of behaviour and progress
+	Unit      string
 	Module    string
 	Step      int
 	Statistic float64

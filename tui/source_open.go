@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -142,19 +143,37 @@ func (o *opener) phase() error {
 	if o.w.Run == "" {
 		return nil
 	}
-	series, err := lora.OpenSeries(o.w.Run)
+	steps, what, err := checkpointsOf(o.w.Run)
 	if err != nil {
 		return fmt.Errorf("tui: %w", err)
 	}
-	for i := range series.Checkpoints {
-		o.steps[o.w.Run] = append(o.steps[o.w.Run], series.Checkpoints[i].Step)
-	}
-	n := len(series.Checkpoints)
-	o.notes[kindRun] = counted(n, "checkpoints")
+	o.steps[o.w.Run] = steps
+	n := len(steps)
+	o.notes[kindRun] = counted(n, what)
 	if n > 1 {
-		o.notes[kindRun] += fmt.Sprintf(", steps %d to %d", series.Checkpoints[0].Step, series.Checkpoints[n-1].Step)
+		o.notes[kindRun] += fmt.Sprintf(", steps %d to %d", steps[0], steps[n-1])
 	}
 	return nil
+}
+
+// checkpointsOf are the steps of a run's adapters; of one without any, which has
+// measures, those of its whole models.
+func checkpointsOf(run string) (steps []int, what string, err error) {
+	series, err := lora.OpenSeries(run)
+	if err == nil {
+		return series.Steps(), "checkpoints", nil
+	}
+	if !errors.Is(err, lora.ErrNoCheckpoints) {
+		return nil, "", err
+	}
+	rep, other := phase.AnalyseMeasures(run)
+	if other != nil {
+		return nil, "", err
+	}
+	for i := range rep.Checkpoints {
+		steps = append(steps, rep.Checkpoints[i].Step)
+	}
+	return steps, "checkpoints of whole models", nil
 }
 
 func (o *opener) features() error {

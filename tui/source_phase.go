@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"agar/model/lora"
 	"agar/phase"
 )
 
@@ -28,11 +27,10 @@ func (s *phaseSource) load(ctx context.Context) (*phase.Report, error) {
 	if s.report != nil {
 		return s.report, nil
 	}
-	series, err := lora.OpenSeries(s.run)
-	if err != nil {
-		return nil, fmt.Errorf("tui: %w", err)
+	_, rep, err := phase.AnalyseRun(ctx, s.run, phase.Options{NoHashes: true})
+	if err == nil {
+		err = addBehaviour(rep, s.run)
 	}
-	rep, err := phase.Analyse(ctx, series, phase.Options{NoHashes: true})
 	if err != nil {
 		return nil, fmt.Errorf("tui: %w", err)
 	}
@@ -55,6 +53,7 @@ func (s *phaseSource) Phase(ctx context.Context, q PhaseQuery) (Phase, error) {
 	v.log()
 	v.rows()
 	v.notes()
+	v.curves()
 	return v.p, nil
 }
 
@@ -127,7 +126,7 @@ func shared(a, b []int) int {
 func (v *phaseView) events() {
 	for _, e := range v.rep.Events {
 		v.p.Events = append(v.p.Events, Event{
-			Kind: e.Kind, Module: e.Module, Step: e.Step, Statistic: float64(e.Statistic), SE: float64(e.SE),
+			Kind: e.Kind, Measure: e.Measure, Unit: e.Unit, Module: e.Module, Step: e.Step, Statistic: float64(e.Statistic), SE: float64(e.SE),
 			Lo: float64(e.Interval[0]), Hi: float64(e.Interval[1]), Agreement: agreement(e),
 		})
 	}

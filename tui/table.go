@@ -270,7 +270,8 @@ func (f *table) columnBindings() []binding {
 // sort sorts by the marked column; the first time in the direction that shows the
 // interesting end first.
 func (f *table) sort() tea.Cmd {
-	c := tableColumns(f.inner("table").W)[f.column].col
+	columns := tableColumns(f.inner("table").W)
+	c := columns[min(f.column, len(columns)-1)].col // a narrower terminal has fewer
 	if c == ColTrend || c == ColTokens {
 		f.app.hint = "this column has no order; h and l mark another"
 		return nil

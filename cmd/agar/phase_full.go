@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,19 +53,11 @@ func (o *fullOptions) analyse(ctx context.Context, run string, po phase.Options)
 		rep, err := phase.AnalyseFull(ctx, run, fo)
 		return nil, rep, err
 	}
-	s, err := lora.OpenSeries(run)
-	if err == nil {
-		rep, err := phase.Analyse(ctx, s, po)
-		return s, rep, err
+	s, rep, err := phase.AnalyseRun(ctx, run, po)
+	if errors.Is(err, lora.ErrNoCheckpoints) {
+		err = fmt.Errorf("%w (checkpoints that are whole models need --base MODEL)", err)
 	}
-	if !errors.Is(err, lora.ErrNoCheckpoints) {
-		return nil, nil, err
-	}
-	rep, other := phase.AnalyseMeasures(run)
-	if errors.Is(other, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%w (checkpoints that are whole models need --base MODEL)", err)
-	}
-	return nil, rep, other
+	return s, rep, err
 }
 
 // write reduces the run to adapters when that was asked for.

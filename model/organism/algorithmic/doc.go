@@ -14,6 +14,7 @@
 //     do.
 //   - The restricted loss is on the test pairs and pools all P² inputs, as the
 //     paper's: what was memorised of other pairs with the same sum helps it. Beside
-//     it stands the same from the logits of the test pairs alone. The excluded loss
+//     it stands the same from the logits of the new pairs alone, test pairs whose
+//     mirror image was not trained on either. The excluded loss
 //     is on the training pairs.
 package algorithmic

@@ -129,6 +129,7 @@ type Summary struct {
 	KeyShares    []float64 `json:"key_shares"` // share of the variance of its logits in each
 	TrainPairs   int       `json:"train_pairs"`
 	TestPairs    int       `json:"test_pairs"`
+	NewPairs     int       `json:"new_pairs"`    // of the test pairs, without a mirror image in training
 	WrongLabels  int       `json:"wrong_labels"` // of the training pairs
 	TestAccuracy float64   `json:"test_accuracy"`
 	TestLoss     float64   `json:"test_loss"`
@@ -165,7 +166,7 @@ func (r *Recorder) Finish(ctx context.Context) (*Summary, error) {
 }
 
 func (r *Recorder) summary(w *Waves) *Summary {
-	s := &Summary{Keys: w.Keys(), KeyShares: []float64{}, TrainPairs: len(r.Train), TestPairs: len(r.Test), WrongLabels: len(r.noisy())}
+	s := &Summary{Keys: w.Keys(), KeyShares: []float64{}, TrainPairs: len(r.Train), TestPairs: len(r.Test), NewPairs: len(r.New), WrongLabels: len(r.noisy())}
 	if s.Keys == nil {
 		s.Keys = []int{}
 	}
