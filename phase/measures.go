@@ -37,6 +37,7 @@ type Move struct {
 	To       int     `json:"to"`   // step of the level after
 	Start    Number  `json:"start"`
 	End      Number  `json:"end"`
+	Begin    int     `json:"begin"`    // step from which on more than a tenth of the way is made
 	Step     int     `json:"step"`     // from which on more than half of the way is made
 	Interval [2]int  `json:"interval"` // within which noise leaves Step open
 	Quarters [2]int  `json:"quarters"` // steps from which on a quarter and three quarters are made
@@ -165,7 +166,7 @@ func progressMeasure(name string, rows []train.Measures) ProgressMeasure {
 // swingNoise times the noise of a value.
 const (
 	smoothPoints = 5
-	minSwing     = 0.1
+	minSwing     = 0.05
 	swingNoise   = 5
 )
 

@@ -30,7 +30,7 @@ func newMove(steps []int, y, smooth []float64, a, b int, noise float64) Move {
 	}
 	open := 2 * noise / math.Abs(rise)
 	m := Move{
-		From: steps[a], To: steps[b], Start: Number(smooth[a]), End: Number(smooth[b]), Step: steps[after(0.5)],
+		From: steps[a], To: steps[b], Start: Number(smooth[a]), End: Number(smooth[b]), Begin: steps[after(0.1)], Step: steps[after(0.5)],
 		Interval: [2]int{steps[until(0.5-open)], steps[after(min(0.5+open, 1-1e-9))]},
 		Quarters: [2]int{steps[after(0.25)], steps[after(0.75)]},
 	}
@@ -105,6 +105,10 @@ type Lead struct {
 	Lead      int    `json:"lead"`      // After − Step, in steps; negative when it moves later
 	Interval  [2]int `json:"interval"`  // difference of both intervals' far ends
 	Share     Number `json:"share"`     // Lead over the last step of the run
+	// BeginLead is how much earlier the measure begins to move, by a tenth of its way
+	// each, and BeginShare that over the last step.
+	BeginLead  int    `json:"begin_lead"`
+	BeginShare Number `json:"begin_share"`
 }
 
 // leads compares the progress measures with the accuracies on held-out pairs.
@@ -126,6 +130,7 @@ func (p *Progress) lead(reference string, ref *Move) {
 		p.Leads = append(p.Leads, Lead{
 			Measure: m.Name, Step: x.Step, Reference: reference, After: ref.Step, Lead: ref.Step - x.Step,
 			Interval: [2]int{ref.Interval[0] - x.Interval[1], ref.Interval[1] - x.Interval[0]}, Share: Number(float64(ref.Step-x.Step) / float64(p.Last)),
+			BeginLead: ref.Begin - x.Begin, BeginShare: Number(float64(ref.Begin-x.Begin) / float64(p.Last)),
 		})
 	}
 }

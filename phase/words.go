@@ -14,7 +14,7 @@ var definitions = []string{
 	"turn: a topographic prominence of the debiased turn angle of at least 15 degrees and 3 standard errors (corrected for their degrees of freedom and, with several modules, for their number) among steps that still move; merged over k and modules",
 	"grad_peak: a topographic prominence of the smoothed gradient norm of at least a factor 1.5 and 5 standard errors of the smoothed curve",
 	"behaviour: a sigmoid step of a measured curve that a line, a parabola and an approach to a level do not describe as well, both levels seen, 10 to 90 % of the way within half of the run; log-odds first, other measures within its interval agree",
-	"progress: a measure of measures.jsonl, smoothed by a median of 5, swings by a tenth of its range and five times the noise of a value; the step is where half of the way is made; of test_loss every swing, of others the largest in the direction expected of them",
+	"progress: a measure of measures.jsonl, smoothed by a median of 5, swings by a twentieth of its range and five times the noise of a value; the step is where half of the way is made; of test_loss every swing, of others the largest in the direction expected of them",
 	"the maximum of the plain angle and the extremum of PC2 are never events",
 }
 

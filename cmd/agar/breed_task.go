@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 
 	"agar/activations/job"
 	"agar/activations/manifest"
-	"agar/model"
 	"agar/model/organism/algorithmic"
 	"agar/model/progress"
 	"agar/model/train"
@@ -48,10 +46,10 @@ func breedTask(c *cobra.Command, spec *breedSpec, dir string, o breedOptions, r 
 		return nil, err
 	}
 	man.Config["task"] = task
-	to := train.Options{Out: dir, BaseModel: m.Name, Resume: o.resume}
+	to := train.Options{BaseModel: m.Name, Resume: o.resume}
 	to.Progress = func(e progress.Event) { r.report(e); _ = j.Progress(e) }
 	out = &bred{Out: dir}
-	if out.Report, out.Task, err = trainTask(c.Context(), m, rec, spec.Train, to); err != nil {
+	if out.Report, out.Task, err = rec.Run(c.Context(), m, spec.Train, to); err != nil {
 		return nil, err
 	}
 	content := out.Report.Summary()
@@ -63,20 +61,6 @@ func breedTask(c *cobra.Command, spec *breedSpec, dir string, o breedOptions, r 
 		return nil, err
 	}
 	return out, writeCard(dir, spec, man, out.Report, false)
-}
-
-// trainTask trains on the pairs of a task and measures on the way and at the end.
-func trainTask(ctx context.Context, m *model.Model, rec *algorithmic.Recorder, c train.Config, to train.Options) (*train.Report, *algorithmic.Summary, error) {
-	if err := rec.Record(ctx, 0); err != nil {
-		return nil, nil, err
-	}
-	to.AtStep = func(ctx context.Context, row train.Row, _ *model.Adapter) error { return rec.Record(ctx, row.Step) }
-	rep, err := train.Run(ctx, m, rec.Task.Examples(rec.Train), c, to)
-	if err != nil {
-		return nil, nil, err
-	}
-	sum, err := rec.Finish(ctx)
-	return rep, sum, err
 }
 
 func printTask(w io.Writer, s *algorithmic.Summary) error {

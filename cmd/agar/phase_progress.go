@@ -28,7 +28,7 @@ func printProgress(w io.Writer, p *phase.Progress) error {
 		return err
 	}
 	for _, l := range p.Leads {
-		fmt.Fprintf(w, "lead: %s at %d, %+d steps (%+d to %+d) before %s at %d: %.0f %% of the run\n", l.Measure, l.Step, l.Lead, l.Interval[0], l.Interval[1], l.Reference, l.After, 100*float64(l.Share))
+		fmt.Fprintf(w, "lead: %s at %d, %+d steps (%+d to %+d) before %s at %d: %.0f %% of the run; it begins %+d steps before\n", l.Measure, l.Step, l.Lead, l.Interval[0], l.Interval[1], l.Reference, l.After, 100*float64(l.Share), l.BeginLead)
 	}
 	for _, d := range p.Descents {
 		fmt.Fprintf(w, "double descent of %s: %.3g at %d, falls to %.3g at %d, rises to %.3g at %d, falls to %.3g at %d%s\n", d.Measure,

@@ -192,3 +192,19 @@ func (r *Recorder) steps() ([]int, error) {
 	slices.Sort(out)
 	return out, nil
 }
+
+// Run trains m, the model that WriteModel wrote to the recorder's BaseDir, on the
+// pairs of the task, and measures it on the way and at the end.
+func (r *Recorder) Run(ctx context.Context, m *model.Model, c train.Config, o train.Options) (*train.Report, *Summary, error) {
+	if err := r.Record(ctx, 0); err != nil {
+		return nil, nil, err
+	}
+	o.Out = r.Dir
+	o.AtStep = func(ctx context.Context, row train.Row, _ *model.Adapter) error { return r.Record(ctx, row.Step) }
+	rep, err := train.Run(ctx, m, r.Task.Examples(r.Train), c, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	sum, err := r.Finish(ctx)
+	return rep, sum, err
+}
