@@ -4,10 +4,11 @@
 
 DIR/NAME/                       a model directory, made by families.py
 DIR/NAME/adapter/               a rank-2 PEFT adapter on every projection, drawn like the model
-DIR/NAME/gradients.safetensors  loss/TAG, weights/PARAMETER, hooks/TAG/HOOK, lora/MODULE/A and B; ids and targets of both sequences in the metadata
+DIR/NAME/gradients.safetensors  loss/TAG, weights/PARAMETER, hooks/TAG/HOOK, lora/MODULE/A and B, steering/value and gradient; ids and targets of both
+                                sequences in the metadata
 
 The loss is the mean cross entropy in nats of the next tokens of the targets of two sequences, which never see each other. TAG is
-"base" for the model alone and "adapted" with the adapter at λ = 1.5.
+"base" for the model alone, "adapted" with the adapter and "steered" with a steering vector of α = 3 on block 1's down_proj, both at λ = 1.5.
 """
 import argparse, json, os, sys
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -75,6 +76,11 @@ def one(out, name):
         if p.data_ptr() not in done:
             done.add(p.data_ptr())
             got["weights/" + n] = p.grad.clone()
+    v = F.draw("steering_vector", [m.config.get_text_config().hidden_size], 0.0, 0.125).requires_grad_(True)
+    handle = blocks[1].mlp.down_proj.register_forward_hook(lambda mod, a, o: o + LAMBDA * 3 * v)
+    run("steered", m, blocks, seqs, targets, got)
+    handle.remove()
+    got["steering/value"], got["steering/gradient"] = v.detach(), v.grad
     pm = get_peft_model(m, LoraConfig(r=2, lora_alpha=5, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"))
     drawn = {n: F.draw(n, list(p.shape), 0.0, 0.125) for n, p in pm.named_parameters() if "lora_" in n}
     with torch.no_grad():

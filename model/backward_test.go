@@ -113,6 +113,7 @@ func testGradients(t *testing.T, dir string) {
 		}
 	}
 	adaptedGradients(t, m, c, dir, note)
+	steeredGradients(t, m, c, note)
 	baseGradients(t, m, c, note)
 	if len(c.want) > 0 {
 		t.Errorf("not compared: %v", keysOf(c.want))
@@ -142,6 +143,28 @@ func adaptedGradients(t *testing.T, m *Model, c *gradientCase, dir string, note 
 	for i, x := range g.LoRA {
 		note("lora/"+l.Modules[i].Name+"/A", x.A)
 		note("lora/"+l.Modules[i].Name+"/B", x.B)
+	}
+}
+
+// steeredGradients compares the gradient of a steering vector of α = 3 on block 1.
+func steeredGradients(t *testing.T, m *Model, c *gradientCase, note func(string, []float32)) {
+	l := &lora.Adapter{Modules: []lora.Module{lora.NewSteering(1, m.Spec.DModel, 3)}}
+	copy(l.Modules[0].B, c.want["steering/value"])
+	delete(c.want, "steering/value")
+	a, err := m.Attach(l, AttachOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := c.request(m)
+	r.Adapter, r.Lambda, r.LoRA, r.Hooks = a, c.Lambda, true, c.hooks("steered")
+	g, err := m.Backward(context.Background(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	note("loss/steered", []float32{float32(g.Loss)})
+	note("steering/gradient", g.LoRA[0].B)
+	for name, x := range g.Hooks {
+		note("hooks/steered/"+name, x)
 	}
 }
 

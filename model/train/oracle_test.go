@@ -15,12 +15,22 @@ import (
 
 // trained is what training.py wrote of one run.
 type trained struct {
-	Examples []struct {
-		IDs     []int32 `json:"ids"`
-		Targets []int   `json:"targets"`
-	} `json:"examples"`
-	Config Config `json:"config"`
-	log    []Row
+	Examples []oracleExample `json:"examples"`
+	KL       []oracleExample `json:"kl_examples"`
+	Config   Config          `json:"config"`
+	log      []Row
+}
+
+type oracleExample struct {
+	IDs     []int32 `json:"ids"`
+	Targets []int   `json:"targets"`
+}
+
+func examplesOf(from []oracleExample) (out []Example) {
+	for _, e := range from {
+		out = append(out, Example{e.IDs, e.Targets})
+	}
+	return out
 }
 
 func readTrained(t *testing.T, dir string) *trained {
@@ -62,11 +72,8 @@ func testAgainstTrainer(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	var data []Example
-	for _, e := range r.Examples {
-		data = append(data, Example{e.IDs, e.Targets})
-	}
-	o := Options{Out: filepath.Join(t.TempDir(), "run")}
+	data := examplesOf(r.Examples)
+	o := Options{Out: filepath.Join(t.TempDir(), "run"), KLData: examplesOf(r.KL)}
 	if r.Config.Method == LoRA {
 		if o.Init, err = lora.Load(filepath.Join(dir, "init")); err != nil {
 			t.Fatal(err)
@@ -92,6 +99,9 @@ func compareLogs(t *testing.T, got, want []Row) {
 	var loss, norm, rate float64
 	for i, w := range want {
 		g := got[i]
+		if (g.KL == nil) != (w.KL == nil) || w.KL != nil && math.Abs(*g.KL-*w.KL) > 1e-3**w.KL+1e-6 {
+			t.Errorf("step %d: KL to the base %v, expected %v", g.Step, number(g.KL), number(w.KL))
+		}
 		loss = max(loss, math.Abs(g.Loss/w.Loss-1))
 		norm = max(norm, math.Abs(g.GradNorm/w.GradNorm-1))
 		rate = max(rate, math.Abs(g.LR-w.LR)/want[len(want)/2].LR)
@@ -102,6 +112,14 @@ func compareLogs(t *testing.T, got, want []Row) {
 	}
 }
 
+// number is *p, NaN where there is none.
+func number(p *float64) float64 {
+	if p == nil {
+		return math.NaN()
+	}
+	return *p
+}
+
 func compareFinal(t *testing.T, dir, checkpoint string) {
 	t.Helper()
 	want, err := safetensors.Open(filepath.Join(dir, "final.safetensors"))
@@ -109,6 +127,10 @@ func compareFinal(t *testing.T, dir, checkpoint string) {
 		t.Fatal(err)
 	}
 	defer want.Close()
+	if v, _, err := want.Float32("steering_vector"); err == nil {
+		compareSteering(t, v, checkpoint)
+		return
+	}
 	file := filepath.Join(checkpoint, "adapter_model.safetensors")
 	if _, err := os.Stat(file); err != nil {
 		file = filepath.Join(checkpoint, "model.safetensors")
@@ -133,6 +155,19 @@ func compareFinal(t *testing.T, dir, checkpoint string) {
 	t.Logf("worst relative difference of a tensor at the end: %.1e", worst)
 	if !(worst <= 1e-2) {
 		t.Errorf("parameters %.1e apart", worst)
+	}
+}
+
+func compareSteering(t *testing.T, want []float32, checkpoint string) {
+	t.Helper()
+	l, err := lora.Load(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := apart(l.Modules[0].B, want)
+	t.Logf("relative difference of the steering vector at the end: %.1e", d)
+	if !(d <= 1e-2) {
+		t.Errorf("steering vectors %.1e apart", d)
 	}
 }
 
