@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"agar/model/behaviour"
@@ -147,7 +148,9 @@ func (v *phaseView) findings() {
 	if v.rep.Progress == nil {
 		return
 	}
-	for _, l := range v.rep.Progress.Leads {
+	leads := slices.Clone(v.rep.Progress.Leads)
+	slices.SortStableFunc(leads, func(a, b phase.Lead) int { return b.Lead - a.Lead })
+	for _, l := range leads {
 		add("%s leads %s by %d steps (%d to %d), %.0f %% of the run", spaced(l.Measure), spaced(l.Reference), l.Lead, l.Interval[0], l.Interval[1], 100*float64(l.Share))
 	}
 	for _, d := range v.rep.Progress.Descents {
