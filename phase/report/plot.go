@@ -71,7 +71,7 @@ type panel struct {
 	zero   bool // the y axis holds 0
 }
 
-// positive tells whether a logarithmic axis serves the panel better: all values are
+// logarithmic tells whether a logarithmic axis serves the panel better: all values are
 // above 0 and span more than a factor of 20.
 func (p *panel) logarithmic() bool {
 	lo, hi := math.Inf(1), math.Inf(-1)
