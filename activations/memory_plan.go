@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 
 	"agar/model"
 )
@@ -30,8 +31,12 @@ func (m Memory) String() string {
 	if m.Total() == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", memory %.2f GB (weights %.2f, packed %.2f, the rest %.2f)", float64(m.Total())/1e9,
-		float64(m.Weights)/1e9, float64(m.Panels)/1e9, float64(m.Total()-m.Weights-m.Panels)/1e9)
+	unit, name := 1e6, "MB"
+	if m.Total() >= 1e10 {
+		unit, name = 1e9, "GB"
+	}
+	of := func(n int64) string { return strconv.FormatFloat(float64(n)/unit, 'f', int(unit/1e9), 64) }
+	return fmt.Sprintf(", memory %s %s (weights %s, packed %s, the rest %s)", of(m.Total()), name, of(m.Weights), of(m.Panels), of(m.Total()-m.Weights-m.Panels))
 }
 
 // footprinter is the ability of a Runner to say what forwards of so many rows keep
