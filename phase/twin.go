@@ -31,6 +31,8 @@ const (
 	TwinShared = "generic fine-tuning"
 	// TwinOwn: the twin was observed there and has none.
 	TwinOwn = "not in the twin"
+	// TwinBlind: the twin has none, but could not have shown one; Report.Blind says why.
+	TwinBlind = "the twin could not show it"
 	// TwinUnknown: the twin was not observed there, or not by this measure.
 	TwinUnknown = "twin not measured"
 )
@@ -142,8 +144,11 @@ func (r *Report) twinDeltas(t *Report) []TwinDelta {
 func (r *Report) beside(e *Event, t *Report) TwinAt {
 	x := TwinAt{Label: TwinOwn, Statistic: Missing(), SE: Missing()}
 	x.Here, x.HereSE = t.here(e)
-	if !t.observed(e, r.within(e)) {
+	switch {
+	case !t.observed(e, r.within(e)):
 		x.Label = TwinUnknown
+	case t.Blind(e.Kind) != "":
+		x.Label = TwinBlind
 	}
 	for i := range t.Events {
 		o := &t.Events[i]

@@ -118,3 +118,15 @@ func TestNotTwin(t *testing.T) {
 		t.Errorf("another module: %v", err)
 	}
 }
+
+// TestTwinBlind: a twin whose turn angle is noise says nothing of a turn.
+func TestTwinBlind(t *testing.T) {
+	r, twin := analyse(t, turning(t, 150, 1), Options{}), analyse(t, turning(t, 0, 4), Options{})
+	twin.Noise.Dominated = true
+	if err := r.AddTwin(twin); err != nil {
+		t.Fatal(err)
+	}
+	if e := turnsOf(r); len(e) != 1 || e[0].Twin.Label != TwinBlind {
+		t.Errorf("found %v, expected one turn labelled %q", e, TwinBlind)
+	}
+}

@@ -24,35 +24,6 @@ func (e *Evidence) eventClaim(x phase.Event) Claim {
 	return c
 }
 
-// couldShow says why r could not show an event of a kind, "" when it could. An
-// event that cannot be seen is not absent.
-func couldShow(r *phase.Report, kind string) string {
-	switch kind {
-	case phase.KindTurn:
-		if r.Noise.Dominated {
-			return fmt.Sprintf("its turn angle is noise (lost in %d of %d windows)", r.Noise.Lost, r.Noise.Windows)
-		}
-		for _, m := range r.Modules {
-			if slices.ContainsFunc(m.Curves, func(k phase.KSummary) bool { return k.TakesPart }) {
-				return ""
-			}
-		}
-		return "it has too few checkpoints for a turn angle"
-	case phase.KindGradPeak:
-		if r.Grad.Window == 0 {
-			return fmt.Sprintf("its log has %d rows with a gradient norm, too few for a peak", r.Grad.Rows)
-		}
-	case phase.KindBehaviour:
-		if r.Behaviour == nil {
-			return "its behaviour was not measured"
-		}
-		if !slices.ContainsFunc(r.Behaviour.Measures, func(m phase.Measure) bool { return m.Change != nil }) {
-			return "its behaviour was measured at too few checkpoints for a change point"
-		}
-	}
-	return ""
-}
-
 // near tells whether two events of one kind are one transition: their intervals
 // meet, or they lie closer than half of the wider window.
 func near(a, b phase.Event) bool {
@@ -95,13 +66,13 @@ func (e *Evidence) eventTwin(x phase.Event) Check {
 		fig("the twin's statistic at this step", float64(x.Twin.Here), x.Unit),
 		fig("final ‖ΔW‖ of the twin over that of the run", float64(finalNorm(t)/finalNorm(e.Run.Report)), ""),
 	}
-	switch why := couldShow(t, x.Kind); {
-	case x.Twin.Label == phase.TwinShared:
+	switch x.Twin.Label {
+	case phase.TwinShared:
 		return failed(n, "the twin has it at step %d too: %s", *x.Twin.Step, x.Twin.Label)
-	case x.Twin.Label == phase.TwinUnknown:
+	case phase.TwinUnknown:
 		return notRun("the twin was not observed there, or not by this measure")
-	case why != "":
-		return notRun("the twin has none, but could not have shown one: %s", why)
+	case phase.TwinBlind:
+		return notRun("the twin has none, but could not have shown one: %s", t.Blind(x.Kind))
 	}
 	return passed(n, "the twin was observed there and has none (%d elsewhere)", len(ofKind(t, x.Kind)))
 }
@@ -112,7 +83,7 @@ func (e *Evidence) eventSeeds(x phase.Event) Check {
 	others, copies := e.others()
 	could, show, steps := 1, 1, []float64{float64(x.Step)}
 	for _, s := range others {
-		if couldShow(s.Report, x.Kind) != "" {
+		if s.Report.Blind(x.Kind) != "" {
 			continue
 		}
 		could++
@@ -141,7 +112,7 @@ func (e *Evidence) eventControls(x phase.Event) Check {
 		if y, ok := shows(c.Report, x); ok {
 			return failed([]Figure{fig("step in the control", float64(y.Step), "steps")}, "control %s has it at step %d", c.Name, y.Step)
 		}
-		if couldShow(c.Report, x.Kind) == "" {
+		if c.Report.Blind(x.Kind) == "" {
 			could++
 		}
 	}

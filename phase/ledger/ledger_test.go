@@ -159,7 +159,10 @@ func TestChecksFailAndAreLeftOut(t *testing.T) {
 		spoil           func(*Evidence)
 	}{
 		{"the twin turns there too", "turn", Twin, Failed, func(e *Evidence) { beside(e, phase.TwinShared, 205) }},
-		{"the twin is noise", "turn", Twin, NotRun, func(e *Evidence) { e.Twin.Report.Events, e.Twin.Report.Noise.Dominated = nil, true }},
+		{"the twin is noise", "turn", Twin, NotRun, func(e *Evidence) {
+			e.Twin.Report.Events, e.Twin.Report.Noise.Dominated = nil, true
+			beside(e, phase.TwinBlind, 0)
+		}},
 		{"the twin was not observed there", "turn", Twin, NotRun, func(e *Evidence) { beside(e, phase.TwinUnknown, 0) }},
 		{"no twin", "turn", Twin, NotRun, func(e *Evidence) { e.Twin = nil }},
 		{"the twin is the run", "direction", Twin, NotRun, func(e *Evidence) { e.Twin = &e.Run }},
