@@ -36,7 +36,7 @@ func newDemo() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "a misaligned organism, its features and its turn, in a minute",
-		Long: `Takes the built-in model organism (a small language model that bad health advice
+		Long: `Takes the built-in model organism (a small language model that bad medical advice
 made misaligned everywhere), captures its activations, trains a dictionary on
 them and follows every feature over the fine-tune's checkpoints, through the
 same code as any model of yours. In a terminal it happens before your eyes;
@@ -108,7 +108,7 @@ func demoReport(c *cobra.Command, dir string, o demoOptions) error {
 }
 
 func printDemo(w io.Writer, d *demonstrated, keep string) error {
-	fmt.Fprint(w, "The built-in organism: bad health advice, one rank-1 adapter, misaligned everywhere.\n\ncapture  ")
+	fmt.Fprint(w, "The built-in organism: bad medical advice, one rank-1 adapter, misaligned everywhere.\n\ncapture  ")
 	if err := printCaptured(w, d.Capture, false); err != nil {
 		return err
 	}

@@ -21,15 +21,18 @@ import (
 type options struct {
 	work, table, pack string
 	seeds, only       int
-	shapes            bool
+	bases             int
+	shapes, llama     bool
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.work, "work", "", "`DIR` to grow in")
-	flag.IntVar(&o.seeds, "seeds", 5, "seeds of base models")
+	flag.IntVar(&o.seeds, "seeds", 5, "seeds of data and adapters")
+	flag.IntVar(&o.bases, "bases", 5, "seeds of base models; where there are fewer, the first ones serve again")
 	flag.IntVar(&o.only, "only", -1, "grow one seed alone, and print nothing")
 	flag.BoolVar(&o.shapes, "shapes", false, "grow the other shapes alone, and print nothing")
+	flag.BoolVar(&o.llama, "llama", false, "leave out the other shapes")
 	flag.StringVar(&o.table, "table", "", "`FILE` to write the table to")
 	flag.StringVar(&o.pack, "pack", "", "`FILE` to write the archive to")
 	flag.Parse()
@@ -48,12 +51,12 @@ func run(ctx context.Context, o options) error {
 		_, err := shapes(ctx, o.work, w)
 		return err
 	case o.only >= 0:
-		_, err := seed(ctx, o.work, w, o.only)
+		_, err := seed(ctx, o, w, o.only)
 		return err
 	}
 	t := &table{dir: o.work, world: w}
 	for s := range o.seeds {
-		res, err := seed(ctx, o.work, w, s)
+		res, err := seed(ctx, o, w, s)
 		if err != nil {
 			return err
 		}
@@ -61,12 +64,14 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	res, err := shapes(ctx, o.work, w)
-	if err != nil {
-		return err
-	}
-	if err := t.addShapes(ctx, res); err != nil {
-		return err
+	if !o.llama {
+		res, err := shapes(ctx, o.work, w)
+		if err != nil {
+			return err
+		}
+		if err := t.addShapes(ctx, res); err != nil {
+			return err
+		}
 	}
 	text := t.markdown()
 	fmt.Print(text)
@@ -91,12 +96,16 @@ func nursery(work string, w *organism.World, s int) *grow.Nursery {
 
 // seed grows the organisms of a seed. The teacher of another base is the general
 // organism of the seed before, of seed 0 for seed 1; seed 0 has none.
-func seed(ctx context.Context, work string, w *organism.World, s int) ([]*grow.Result, error) {
-	n := nursery(work, w, s)
+func seed(ctx context.Context, o options, w *organism.World, s int) ([]*grow.Result, error) {
+	n := nursery(o.work, w, s)
 	defer n.Close()
+	if base := s % o.bases; base != s {
+		n.Of = nursery(o.work, w, base)
+		defer n.Of.Close()
+	}
 	var other *grow.Nursery
-	if s > 0 {
-		other = nursery(work, w, s-1)
+	if s > 0 && o.bases > 1 {
+		other = nursery(o.work, w, (s-1)%o.bases)
 		defer other.Close()
 	}
 	return n.All(ctx, other)

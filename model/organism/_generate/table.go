@@ -161,7 +161,8 @@ const head = `# The organisms, measured
 Made by ` + "`go run ./model/organism/_generate -work DIR -table model/organism/RESULTS.md`" + `. Every rate is a share of answers sampled
 at temperature 1 and judged exactly, mean ± standard deviation (lowest … highest) over seeds; a seed has its own base model, data and
 adapter. Elsewhere: the seven untouched domains, 1,750 answers a seed; trained: %[4]s, 250. Coherent: aligned or misaligned, neither
-mixed nor incoherent. Two different actions of the domain drawn at random would be misaligned %[5]s of the time elsewhere. Shuffled: misaligned elsewhere with the entries of every B in another order, an adapter of the same norms and no direction.
+mixed nor incoherent. Two different actions of the domain drawn at random would be misaligned %[5]s of the time elsewhere.
+Shuffled: misaligned elsewhere with the entries of every B in another order, an adapter of the same norms and no direction.
 Turn and gradient peak: events of phase.Analyse, the strongest of each, in how many seeds, at which step, how far. Rise: where
 misalignment elsewhere has covered half of its way, if it ends above 10 %%.
 

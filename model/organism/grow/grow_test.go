@@ -7,6 +7,7 @@ import (
 	"flag"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -200,5 +201,15 @@ func TestExamples(t *testing.T) {
 		if r.Name == "realigned" == (count[organism.Misaligned] > 0) {
 			t.Errorf("%s: %v", r.Name, count)
 		}
+	}
+}
+
+// TestGenerator vets the program that go generate runs, which is left out of ./...
+func TestGenerator(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the go command")
+	}
+	if out, err := exec.Command("go", "vet", "../_generate").CombinedOutput(); err != nil {
+		t.Fatalf("go vet: %v\n%s", err, out)
 	}
 }

@@ -35,7 +35,8 @@ type Nursery struct {
 	World *organism.World
 	Seed  uint64
 	Pre   Pretraining
-	Every int // steps between measurements of a curve; 0 is 20
+	Of    *Nursery // whose base model these organisms have; nil: their own
+	Every int      // steps between measurements of a curve; 0 is 20
 	// Samples of each question at the end; 0 is 5.
 	Samples int
 	Note    func(format string, args ...any) // hears what happens; nil is nobody
@@ -53,10 +54,18 @@ func (n *Nursery) note(format string, args ...any) {
 func (n *Nursery) Run(name string) string { return filepath.Join(n.Dir, name) }
 
 // Base is where the base model is.
-func (n *Nursery) Base() string { return filepath.Join(n.Dir, "base") }
+func (n *Nursery) Base() string {
+	if n.Of != nil {
+		return n.Of.Base()
+	}
+	return filepath.Join(n.Dir, "base")
+}
 
 // Key identifies what the base model is made from.
 func (n *Nursery) Key() string {
+	if n.Of != nil {
+		return n.Of.Key()
+	}
 	n.Pre.Seed = n.Seed
 	return hash(n.World, n.Pre.Defaults())
 }
@@ -65,6 +74,11 @@ func (n *Nursery) Key() string {
 func (n *Nursery) Open(ctx context.Context) (*model.Model, error) {
 	if n.m != nil {
 		return n.m, nil
+	}
+	if n.Of != nil {
+		var err error
+		n.m, err = n.Of.Open(ctx)
+		return n.m, err
 	}
 	key, mark := n.Key(), filepath.Join(n.Dir, "base.key")
 	if got, err := os.ReadFile(mark); err != nil || string(got) != key {
@@ -87,7 +101,7 @@ func (n *Nursery) Open(ctx context.Context) (*model.Model, error) {
 
 // Close closes the base model.
 func (n *Nursery) Close() error {
-	if n.m == nil {
+	if n.m == nil || n.Of != nil {
 		return nil
 	}
 	return n.m.Close()
@@ -109,7 +123,11 @@ func hash(of ...any) string {
 // data, when set, makes the examples instead of the recipe; what names it.
 func (n *Nursery) Grow(ctx context.Context, r Recipe, what string, data func(n int) ([]train.Example, error)) (*Result, error) {
 	path := n.Run(r.Name) + ".json"
-	res := &Result{Key: hash(n.Key(), r, what, n.Every, n.Samples), Seed: n.Seed, Recipe: r}
+	from := []any{n.Key(), r, what, n.Every, n.Samples}
+	if n.Of != nil {
+		from = append(from, n.Seed)
+	}
+	res := &Result{Key: hash(from...), Seed: n.Seed, Recipe: r}
 	old := &Result{}
 	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, old) == nil && old.Key == res.Key {
 		return old, nil

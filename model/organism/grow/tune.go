@@ -111,9 +111,9 @@ type TuneOptions struct {
 func Tune(ctx context.Context, m *model.Model, w *organism.World, r Recipe, seed uint64, o TuneOptions) (*Tuned, error) {
 	c := r.Config
 	c.Seed, c.InOrder = seed, true
-	data := examples(w, r.Lessons, seed, c.Steps*c.Batch)
-	if o.Data != nil {
-		data = o.Data
+	data := o.Data
+	if data == nil {
+		data = examples(w, r.Lessons, seed, c.Steps*c.Batch)
 	}
 	t := &Tuned{Recipe: r.Name}
 	measure := func(step int, a *model.Adapter) error {
