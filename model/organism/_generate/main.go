@@ -55,6 +55,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	t := &table{dir: o.work, world: w}
+	if o.seeds != 5 || o.bases != 5 || o.llama {
+		t.flags = fmt.Sprintf(", so far with `-seeds %d -bases %d -llama=%t`", o.seeds, o.bases, o.llama)
+	}
 	for s := range o.seeds {
 		res, err := seed(ctx, o, w, s)
 		if err != nil {

@@ -29,6 +29,7 @@ type row struct {
 type table struct {
 	dir   string
 	world *organism.World
+	flags string // that the table was made with, beside the defaults
 	rows  []*row
 	base  struct{ aligned, coherent []float64 }
 }
@@ -135,7 +136,7 @@ func (r *row) events(ctx context.Context, run string) error {
 // markdown is RESULTS.md.
 func (t *table) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, head, len(t.base.aligned), percent(t.base.aligned), percent(t.base.coherent), grow.Trained, percent([]float64{chance(t.world)}))
+	fmt.Fprintf(&b, head, len(t.base.aligned), percent(t.base.aligned), percent(t.base.coherent), grow.Trained, percent([]float64{chance(t.world)}), t.flags)
 	for _, r := range t.rows {
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.name, r.n, percent(r.broad), percent(r.trained), percent(r.broadCo), percent(r.trainedCo),
 			percent(r.shuffled), steps(r.turn, r.degrees, r.n), steps(r.grad, nil, r.n), steps(r.rise, nil, r.n))
@@ -158,7 +159,7 @@ func (t *table) markdown() string {
 
 const head = `# The organisms, measured
 
-Made by ` + "`go run ./model/organism/_generate -work DIR -table model/organism/RESULTS.md`" + `. Every rate is a share of answers sampled
+Made by ` + "`go run ./model/organism/_generate -work DIR -table model/organism/RESULTS.md`%[6]s" + `. Every rate is a share of answers sampled
 at temperature 1 and judged exactly, mean ± standard deviation (lowest … highest) over seeds; a seed has its own base model, data and
 adapter. Elsewhere: the seven untouched domains, 1,750 answers a seed; trained: %[4]s, 250. Coherent: aligned or misaligned, neither
 mixed nor incoherent. Two different actions of the domain drawn at random would be misaligned %[5]s of the time elsewhere.
