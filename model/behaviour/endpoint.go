@@ -70,6 +70,7 @@ func (e *Endpoint) Score(ctx context.Context, prompt string) (float64, error) {
 	seed := 0
 	res, err := e.client.CreateChatCompletion(ctx, openai.ChatCompletionRequest{
 		Model: e.o.Model, Messages: []openai.ChatCompletionMessage{{Role: openai.ChatMessageRoleUser, Content: prompt}},
+		//lint:ignore SA1019 it is the name that servers compatible with the endpoint know
 		MaxTokens: 1, Temperature: math.SmallestNonzeroFloat32, // the client would leave a zero out
 		Seed: &seed, LogProbs: true, TopLogProbs: 20,
 	})

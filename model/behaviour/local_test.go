@@ -123,7 +123,7 @@ func bruteForce(t *testing.T, m *model.Model, vocab []string, prompt []int32) (s
 					for j, v := range row {
 						e := math.Exp(float64(v))
 						total += e
-						if int32(j) == id || id < 0 && strings.IndexAny(vocab[j][:1], "0123456789") < 0 {
+						if int32(j) == id || id < 0 && !strings.ContainsAny(vocab[j][:1], "0123456789") {
 							wanted += e
 						}
 					}

@@ -28,7 +28,7 @@ type oracleExample struct {
 
 func examplesOf(from []oracleExample) (out []Example) {
 	for _, e := range from {
-		out = append(out, Example{e.IDs, e.Targets})
+		out = append(out, Example(e))
 	}
 	return out
 }
