@@ -107,7 +107,7 @@ func (p *scrubber) nextSet() {
 
 func (p *scrubber) oneSet() string {
 	if len(p.sets()) < 2 {
-		return "there is one set of charts; agar judge adds behaviour, measures.jsonl of the run measures"
+		return "there is one set of charts; agar phase RUN --behaviour adds behaviour, a run's measures.jsonl measures"
 	}
 	return ""
 }

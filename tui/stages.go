@@ -39,6 +39,7 @@ func plan() []stage {
 		{key: "capture", name: "capture", main: "forward", why: "Every token of the text runs through the fine-tuned model, its last checkpoint, and the residual stream behind one layer is kept: a dictionary is learnt from what the model computes, not from the text."},
 		{key: "train", name: "train SAE", main: "train", why: "A sparse autoencoder learns features: directions of which only a few are active on a token and which together rebuild the activation. Explained variance should rise; few features should be dead."},
 		{key: "index", name: "index", main: "index", why: "One pass over the capture notes for every feature how often and how strongly it fires, on which texts, and which tokens it promotes."},
+		{key: "judge", name: "judge", why: "At checkpoints along the fine-tune the model is asked about every domain: which of two answers does it find likelier, the harmful or the helpful, and which does it give?"},
 		{key: "geometry", name: "geometry", main: "geometry", why: "The adapter of every checkpoint is read as a point on a path. Where the path turns, the fine-tune changed what it was learning."},
 		{key: "follow", name: "follow", main: "follow", why: "The frozen dictionary is followed through every checkpoint of the fine-tune and every strength λ of the adapter: which features rise as the model changes?"},
 	}
@@ -47,7 +48,7 @@ func plan() []stage {
 // words by which events are recognised besides the keys themselves.
 var stageWords = []struct{ word, key string }{
 	{"follow", "follow"}, {"traject", "follow"}, {"geometr", "geometry"}, {"phase", "geometry"}, {"analys", "geometry"},
-	{"index", "index"}, {"train", "train"}, {"captur", "capture"}, {"unpack", "unpack"}, {"organism", "unpack"},
+	{"index", "index"}, {"judge", "judge"}, {"train", "train"}, {"captur", "capture"}, {"unpack", "unpack"}, {"organism", "unpack"},
 }
 
 // stageKey is the stage that an event belongs to: its Job when that names one,

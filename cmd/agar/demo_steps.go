@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"agar/activations"
 	"agar/activations/manifest"
 	"agar/model"
+	"agar/model/behaviour"
 	"agar/model/lora"
 	"agar/model/organism/builtin"
 	"agar/model/progress"
@@ -52,12 +55,10 @@ func (d *demo) run(ctx context.Context) (*demonstrated, error) {
 	if res.SAE, err = d.trainAndIndex(ctx, m, series); err != nil {
 		return nil, err
 	}
-	if res.Phase, err = d.phase(ctx, m, series); err != nil {
-		return nil, err
-	}
 	if res.Judge, err = d.judge(ctx, m, series); err != nil {
-		err = fmt.Errorf("judging the organism: %w", err)
+		return nil, fmt.Errorf("judging the organism: %w", err)
 	}
+	res.Phase, err = d.phase(ctx, m, series)
 	return res, err
 }
 
@@ -142,9 +143,31 @@ func (d *demo) train(ctx context.Context, m *model.Model, series *lora.Series, s
 	return out.fill(o, rep), dict, nil
 }
 
+// geometry measures the adapter's path, beside the twin's and with what judge has
+// measured.
+func (d *demo) geometry(ctx context.Context, series *lora.Series) (*phase.Report, error) {
+	o := phase.Options{Progress: d.emit.Named("geometry")}
+	rep, err := phase.Analyse(ctx, series, o)
+	if err != nil {
+		return nil, err
+	}
+	c, err := behaviour.ReadCurve(d.path("behaviour"))
+	if err == nil {
+		err = rep.AddBehaviour(c)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	_, twin, err := phase.AnalyseRun(ctx, filepath.Join(d.org, "benign"), o)
+	if err != nil {
+		return nil, err
+	}
+	return rep, rep.AddTwin(twin)
+}
+
 // phase measures the adapter's path, then follows the features along it.
 func (d *demo) phase(ctx context.Context, m *model.Model, series *lora.Series) (*phaseResult, error) {
-	rep, err := phase.Analyse(ctx, series, phase.Options{Progress: d.emit.Named("geometry")})
+	rep, err := d.geometry(ctx, series)
 	if err != nil {
 		return nil, err
 	}

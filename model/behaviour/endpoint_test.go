@@ -35,6 +35,14 @@ func newFakeEndpoint(t *testing.T, moods ...string) *fakeEndpoint {
 	return f
 }
 
+// asked counts the requests so far; a request that its client gave up may still be
+// under way.
+func (f *fakeEndpoint) asked() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.requests
+}
+
 // truth is the score that the fake gives a prompt: two numbers of equal weight, so
 // that their mean must be taken.
 func truth(prompt string) (a, b int) {
@@ -135,8 +143,8 @@ func TestEndpointLosesAndInventsNothing(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if f.requests < 40*7 { // more on a machine that takes 1.5 s for an answer
-		t.Errorf("found %d requests, expected 7 for each of 40", f.requests)
+	if n := f.asked(); n < 40*7 { // more on a machine that takes 1.5 s for an answer
+		t.Errorf("found %d requests, expected 7 for each of 40", n)
 	}
 	for name, want := range map[string]any{"model": "judge", "max_tokens": 1., "seed": 0., "logprobs": true, "top_logprobs": 20.} {
 		if f.first[name] != want {
@@ -156,8 +164,8 @@ func TestEndpointErrors(t *testing.T) {
 		f := newFakeEndpoint(t, mood, mood, mood, mood)
 		_, err := f.endpoint(t, 3).Score(context.Background(), "p")
 		known := errors.Is(err, ErrNoScore) || errors.Is(err, ErrUnreachable)
-		if err == nil || c.is != nil && !errors.Is(err, c.is) || c.is == nil && known || f.requests != c.requests {
-			t.Errorf("%s: found %v after %d requests, expected %v after %d", mood, err, f.requests, c.is, c.requests)
+		if err == nil || c.is != nil && !errors.Is(err, c.is) || c.is == nil && known || f.asked() != c.requests {
+			t.Errorf("%s: found %v after %d requests, expected %v after %d", mood, err, f.asked(), c.is, c.requests)
 		}
 	}
 }
@@ -216,8 +224,8 @@ func TestVerdictsOfFailures(t *testing.T) {
 			}
 		}
 		c.Close()
-		if want := map[string]int{"refusal": 2, "400": 2, "500": 4}[mood]; f.requests != want {
-			t.Errorf("%s: %d requests, expected %d", mood, f.requests, want)
+		if want := map[string]int{"refusal": 2, "400": 2, "500": 4}[mood]; f.asked() != want {
+			t.Errorf("%s: %d requests, expected %d", mood, f.asked(), want)
 		}
 	}
 }
