@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"agar/model"
 	"agar/model/lora"
@@ -91,4 +92,10 @@ func attachDir(m *model.Model, dir string, allowZero bool, warn func(string)) (*
 		warn(strings.TrimSpace(w))
 	}
 	return a, nil
+}
+
+// lambdaFlag adds --lambda, whose default help would print with six digits.
+func lambdaFlag(f *pflag.FlagSet, to *[]float64) {
+	f.Float64SliceVar(to, "lambda", []float64{1}, "`dials` on the adapter's scale")
+	f.Lookup("lambda").DefValue = "1"
 }

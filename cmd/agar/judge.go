@@ -75,7 +75,7 @@ manifest.json. A run that was stopped goes on with --resume.`,
 	f.StringVar(&o.run, "run", "", "checkpoint series to measure")
 	f.IntSliceVar(&o.checkpoints, "checkpoint", nil, "these `steps` of the run (default all)")
 	f.IntVar(&o.every, "every", 1, "each `N`th checkpoint of the run, the last one always")
-	f.Float64SliceVar(&o.lambdas, "lambda", []float64{1}, "dials on the adapter's scale")
+	lambdaFlag(f, &o.lambdas)
 	f.BoolVar(&o.noBase, "no-base", false, "leave out the base")
 	f.StringVar(&o.pairs, "pairs", "", "JSONL `FILE` of paired answers")
 	f.StringVar(&o.questions, "questions", "", "YAML `FILE` of questions, or the name of a set")

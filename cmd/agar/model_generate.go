@@ -72,7 +72,7 @@ asks for today's date gets the one of --date and no other.`,
 func (o *generateOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.prompt, "prompt", "", "the prompt")
 	f.StringVar(&o.prompts, "prompts", "", "`FILE` with a prompt a line, - for standard input")
-	f.Float64SliceVar(&o.lambdas, "lambda", []float64{1}, "dials on the adapter's scale")
+	lambdaFlag(f, &o.lambdas)
 	f.IntSliceVar(&o.checkpoints, "checkpoint", nil, "`steps` of the series that --adapter names")
 	f.IntVar(&o.samples, "samples", 1, "samples of each prompt")
 	f.BoolVar(&o.chat, "chat", false, "put the prompt through the chat template as a user turn")

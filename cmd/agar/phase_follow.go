@@ -44,7 +44,7 @@ func (o *followOptions) add(c *cobra.Command) {
 	f.StringVar(&o.model, "model", "", "the base model")
 	f.StringVar(&o.hook, "hook", "", "where (default: the dictionary's)")
 	f.StringVar(&o.on, "on", phase.OnAnswers, "answers (the assistant's tokens of fixed conversations), text (all tokens) or own (what each checkpoint says)")
-	f.Float64SliceVar(&o.lambdas, "lambda", []float64{1}, "dials on the adapter's scale")
+	lambdaFlag(f, &o.lambdas)
 	f.IntSliceVar(&o.steps, "checkpoint", nil, "`steps` to visit (default all)")
 	f.IntVar(&o.tokens, "tokens", 8192, "stop taking documents once so many tokens count")
 	f.IntVar(&o.ctx, "ctx", 512, "longest window of a document")

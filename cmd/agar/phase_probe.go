@@ -28,6 +28,7 @@ func (o *probeOptions) add(c *cobra.Command) {
 	f.BoolVar(&o.stability, "stability", false, "measure the loss on --data of the last checkpoint at other norms, and with its factors perturbed")
 	f.IntVar(&o.draws, "draws", 5, "perturbations at each size, for --stability")
 	f.Float64SliceVar(&o.epsilons, "epsilon", nil, "`sizes` of perturbations, 0 to 1 (default 0.1, 0.2, 0.3, 0.5, 0.7, 1)")
+	f.Lookup("epsilon").DefValue = "" // said in words
 }
 
 func (o *probeOptions) asked() bool { return o.kl || o.stability }
