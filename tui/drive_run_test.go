@@ -39,7 +39,11 @@ func whatHas(t testing.TB, report, trajectory, word string) holds {
 	for _, e := range rep.Events {
 		with[indexAt(steps, e.Step)] = true
 	}
-	return holds{events: len(with), modules: len(rep.Modules), lambdas: len(tr.Lambdas), word: word}
+	sets := 1
+	if rep.Behaviour != nil {
+		sets++
+	}
+	return holds{events: len(with), modules: len(rep.Modules), lambdas: len(tr.Lambdas), sets: sets, word: word}
 }
 
 // TestTerminalDemo drives every key of the demo in both sizes, after having pressed
@@ -60,8 +64,8 @@ func TestTerminalDemo(t *testing.T) {
 			tm.see("done. h l go through", "▸ phase")
 			tm.patience = tmuxPatience
 			d := &driver{terminal: tm, w: c.w, h: c.h, has: whatHas(t, filepath.Join(dir, "phase.arrow"), filepath.Join(dir, "trajectory.arrow"), "money")}
-			if d.has.events < 2 {
-				t.Errorf("%d events, expected two in the demo", d.has.events)
+			if d.has.events < 3 || d.has.sets != 2 {
+				t.Errorf("%d events and %d sets of charts, expected a peak, a turn and a change of behaviour in the demo", d.has.events, d.has.sets)
 			}
 			d.drive(t, c.w == 120)
 			d.to(screenPhase).send(c.leave)
