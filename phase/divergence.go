@@ -61,16 +61,8 @@ func (o ProbeOptions) filled() (ProbeOptions, error) {
 	if o.On != OnAnswers && o.On != OnText {
 		return o, fmt.Errorf("phase: probe: found %q, expected %s or %s", o.On, OnAnswers, OnText)
 	}
-	if o.Steps == nil {
-		o.Steps = o.Series.Steps()
-	}
-	if o.Lambdas == nil {
-		o.Lambdas = []float64{1}
-	}
-	for _, l := range o.Lambdas {
-		if math.IsNaN(l) || math.IsInf(l, 0) {
-			return o, fmt.Errorf("phase: probe: found λ = %v, expected a finite number", l)
-		}
+	if err := visits(o.Series, &o.Steps, &o.Lambdas); err != nil {
+		return o, fmt.Errorf("phase: probe: %w", err)
 	}
 	setDefault(&o.Context, 512)
 	setDefault(&o.Tokens, 4096)

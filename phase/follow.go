@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"agar/activations"
 	"agar/model"
@@ -61,16 +60,8 @@ func (o FollowOptions) filled() (FollowOptions, error) {
 	if o.On != OnAnswers && o.On != OnText && o.On != OnOwn {
 		return o, fmt.Errorf("phase: follow: found %q, expected %s, %s or %s", o.On, OnAnswers, OnText, OnOwn)
 	}
-	if o.Steps == nil {
-		o.Steps = o.Series.Steps()
-	}
-	if o.Lambdas == nil {
-		o.Lambdas = []float64{1}
-	}
-	for _, l := range o.Lambdas {
-		if math.IsNaN(l) || math.IsInf(l, 0) {
-			return o, fmt.Errorf("phase: follow: found λ = %v, expected a finite number", l)
-		}
+	if err := visits(o.Series, &o.Steps, &o.Lambdas); err != nil {
+		return o, fmt.Errorf("phase: follow: %w", err)
 	}
 	setDefault(&o.Context, 512)
 	setDefault(&o.Tokens, 8192)

@@ -1,5 +1,5 @@
-// Takes training steps one at a time for speed.py: a line on standard input starts a
-// step, a line on standard output says what it took.
+// Command speed takes training steps one at a time for speed.py: a line on standard
+// input starts a step, a line on standard output says what it took.
 //
 //	go run ./model/train/testdata/speed MODEL JOB.json
 package main
