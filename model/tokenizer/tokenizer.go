@@ -141,12 +141,10 @@ func (t *Tokenizer) setVocab(f *file) error {
 		t.addTokens(f.AddedTokens, int32(size))
 		return nil
 	}
-	t.tokens, t.present = make([]string, 0, size), make([]bool, 0, size)
-	limit := int32(min(math.MaxInt32, size+1<<16))
+	if err := t.reserve(m.vocab, size); err != nil {
+		return err
+	}
 	for s, id := range m.vocab.all() {
-		if id < 0 || id >= limit {
-			return fmt.Errorf("tokenizer: model.vocab: token %q has id %d, expected 0 to %d", s, id, limit-1)
-		}
 		if !t.put(s, id) {
 			return fmt.Errorf("tokenizer: model.vocab: id %d belongs to both %q and %q", id, min(s, t.tokens[id]), max(s, t.tokens[id]))
 		}
@@ -159,6 +157,23 @@ func (t *Tokenizer) setVocab(f *file) error {
 		})
 	}
 	t.addTokens(f.AddedTokens, int32(max(t.ids.len(), m.scores.len())))
+	return nil
+}
+
+// gap is how far ids may lie beyond twice the size of a vocabulary.
+const gap = 1 << 15
+
+// reserve makes room for the ids of a vocabulary at once, and refuses some that are
+// negative or so large that a table of them would dwarf the file.
+func (t *Tokenizer) reserve(v *vocabulary, size int) error {
+	limit, most := int32(min(math.MaxInt32, 2*size+gap)), int32(size-1)
+	for s, id := range v.all() {
+		if id < 0 || id >= limit {
+			return fmt.Errorf("tokenizer: model.vocab: token %q has id %d, expected 0 to %d", s, id, limit-1)
+		}
+		most = max(most, id)
+	}
+	t.tokens, t.present = make([]string, 0, most+1), make([]bool, 0, most+1)
 	return nil
 }
 
