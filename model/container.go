@@ -14,7 +14,7 @@ type container interface {
 	Names() []string
 	// find gives a tensor as it lies in the file.
 	find(name string) (t contained, ok bool)
-	Close() error
+	mapping
 }
 
 // contained is a tensor of a container. Its dtype is named as safetensors names it;

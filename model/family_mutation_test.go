@@ -133,7 +133,7 @@ func openAs(dir string, mutate func(s *Spec)) (_ *Model, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m.closers = append(m.closers, src.close)
+	m.files = append(m.files, src)
 	m.Files = src.paths()
 	if err := m.setPlan(Options{}); err != nil {
 		return nil, err

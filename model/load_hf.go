@@ -52,7 +52,7 @@ func openShards(dir string) (*shards, error) {
 			return s, nil
 		}
 		if !errors.Is(err, errNoIndex) {
-			return nil, errors.Join(err, s.close())
+			return nil, errors.Join(err, s.Close())
 		}
 		names = append(names, f.single, f.index)
 	}
@@ -139,7 +139,13 @@ func (s *shards) open(file string) (container, error) {
 	return f, nil
 }
 
-func (s *shards) close() error {
+func (s *shards) Release() {
+	for _, f := range s.files {
+		f.Release()
+	}
+}
+
+func (s *shards) Close() error {
 	var errs []error
 	for _, f := range s.files {
 		errs = append(errs, f.Close())

@@ -43,7 +43,7 @@ type Model struct {
 	plan      plan
 	guards    []guard
 	skipCheck bool
-	closers   []func() error
+	files     []mapping
 	fam       *family
 	trainable bool        // weights may change, so that nothing packed of them is kept
 	ropes     []ropeStore // one for each of Spec.Ropes
@@ -91,7 +91,8 @@ func (m *Model) explain(err error) error {
 	return fmt.Errorf("model: %w", err)
 }
 
-// ready prepares an open model for its first forward.
+// ready prepares an open model for its first forward. What was read of the files
+// so far, norms above all, is no longer needed where it lies.
 func (m *Model) ready() error {
 	m.w.keep(m.panels)
 	m.ropes = make([]ropeStore, len(m.Spec.Ropes))
@@ -101,10 +102,21 @@ func (m *Model) ready() error {
 	}
 	m.guards = make([]guard, m.Spec.Layers+2)
 	m.spaces.New = func() any { return new(workspace) }
-	if m.plan.weights > eagerCheck {
-		return nil
+	var err error
+	if m.plan.weights <= eagerCheck {
+		err = m.Check()
 	}
-	return m.Check()
+	for _, f := range m.files {
+		f.Release()
+	}
+	return err
+}
+
+// mapping is files that weights are mapped from.
+type mapping interface {
+	// Release makes no page of them resident until it is touched again.
+	Release()
+	Close() error
 }
 
 // keep lets every matrix that is multiplied by keep its panels.
@@ -115,10 +127,10 @@ func (w *weights) keep(p *tensor.Panels) {
 // Close unmaps the files of the model, which must not be used afterwards.
 func (m *Model) Close() error {
 	var errs []error
-	for _, c := range m.closers {
-		errs = append(errs, c())
+	for _, f := range m.files {
+		errs = append(errs, f.Close())
 	}
-	m.closers = nil
+	m.files = nil
 	return errors.Join(errs...)
 }
 

@@ -16,7 +16,7 @@ func (m *Model) openGGUF(o Options) error {
 	if err != nil {
 		return err
 	}
-	m.closers = append(m.closers, f.Close)
+	m.files = append(m.files, f)
 	fam, err := ggufFamily(f.Architecture())
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.Dir, err)

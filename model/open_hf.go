@@ -29,7 +29,7 @@ func (m *Model) openHF(o Options) error {
 	if err != nil {
 		return err
 	}
-	m.closers = append(m.closers, src.close)
+	m.files = append(m.files, src)
 	m.Files = src.paths()
 	if err := m.setPlan(o); err != nil {
 		return err

@@ -60,4 +60,4 @@ func (t *Tensors) Rows(dst []float32, name string, from int) error {
 }
 
 // Close unmaps the files.
-func (t *Tensors) Close() error { return t.s.close() }
+func (t *Tensors) Close() error { return t.s.Close() }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"agar/model/internal/pages"
 	"agar/model/tensor"
 
 	"github.com/edsrzf/mmap-go"
@@ -73,6 +74,15 @@ func openOne(path string) (*File, error) {
 	}
 	f.mapping = m
 	return f, nil
+}
+
+// Release makes no page of the file, or of its parts, resident until it is touched
+// again.
+func (f *File) Release() {
+	pages.Release(f.mapping)
+	for _, p := range f.rest {
+		p.Release()
+	}
 }
 
 // Close unmaps the file. Tensors must no longer be used.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"agar/model/internal/pages"
+
 	"github.com/edsrzf/mmap-go"
 )
 
@@ -74,6 +76,9 @@ func kind(m os.FileMode) string {
 	}
 	return "special file (" + m.Type().String() + ")"
 }
+
+// Release makes no page of the file resident until it is touched again.
+func (f *File) Release() { pages.Release(f.m) }
 
 // Path is the path given to Open.
 func (f *File) Path() string { return f.path }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 
+	"agar/model/internal/pages"
+
 	"github.com/edsrzf/mmap-go"
 )
 
@@ -36,6 +38,9 @@ func Open(path string) (*File, error) {
 	f.m = m
 	return f, nil
 }
+
+// Release makes no page of the file resident until it is touched again.
+func (f *File) Release() { pages.Release(f.m) }
 
 // mapFile maps a regular file that is not empty.
 func mapFile(path string) (mmap.MMap, error) {

@@ -1,0 +1,5 @@
+package pages
+
+import "syscall"
+
+func release(b []byte) { _ = syscall.Madvise(b, syscall.MADV_DONTNEED) }
