@@ -9,9 +9,8 @@ Factors start as PEFT starts them and are moved as far as fine-tunes move them, 
 ‖sBA‖ is 0.1 to 1.4 % of ‖W‖ where every block has an adapter, 9 % where one module has: here SIZE, and three times as much where few have.
 Magnitudes of DoRA, biases and what is saved in full move by SIZE too. What λ means is said in adapters.py.
 
-Everything is computed in float32 but what dials make of magnitudes. DoRA of the embedding is not among the kinds: PEFT's norms over all
-49,152 tokens are off by 3e-5 in float32, measured against float64, and with norms in float64 the embedding agrees to 1.5e-6 but hooks
-further up only to 6.4e-5, at a token where PEFT in float32 is off from float64 by as much with factors twice as large; which side errs more here is not known.
+Everything is computed in float32 but what dials make of magnitudes, and DoRA of the embedding: PEFT's norms over all 49,152 tokens are
+off by 3e-5 in float32, and what is off in the embedding grows on the way up, to 6e-5. That kind is computed in float64.
 """
 import argparse, copy, os, shutil, sys, time
 
@@ -30,8 +29,8 @@ SIZE = 0.02
 ALL = dict(target_modules=SEVEN, r=16, lora_alpha=32)
 TEXT = "The captain counted 1,234 stars — one for each of her naïve promises — and then she told the crew: \"we sail at dawn.\""
 
-# name → (configuration of each adapter, dials[, tokens of a long case])
-FEW = ("layers", "ends", "ends-tied")
+# name → (configuration of each adapter, dials[, tokens of a long case, in float64])
+FEW = ("layers", "ends", "ends-tied", "ends-dora")
 KINDS = {
     "all": ([ALL], [[1], [0.5], [2.5], [-1]], 2150),
     "rslora": ([dict(ALL, r=64, lora_alpha=16, use_rslora=True)], [[1], [0.5]]),
@@ -39,6 +38,7 @@ KINDS = {
                        rank_pattern={"down_proj": 9, r"layers\.2\..*": 2}, alpha_pattern={"^model.layers.0.self_attn.q_proj": 3, "down_proj": 11})], [[1], [2]]),
     "layers": ([dict(target_modules=["q_proj", "v_proj", "down_proj"], layers_to_transform=[3, 15, 29], layers_pattern="layers", r=8)], [[1], [-1]]),
     "dora": ([dict(ALL, use_dora=True)], [[1], [0.5], [2.5]]),
+    "ends-dora": ([dict(target_modules=["embed_tokens", "lm_head", "v_proj"], use_dora=True, r=8)], [[1], [0.5]], 0, True),
     "lora-bias": ([dict(target_modules=["q_proj", "o_proj", "up_proj", "down_proj"], lora_bias=True, r=8)], [[1], [-1]]),
     "saved": ([dict(target_modules=["q_proj"], modules_to_save=["input_layernorm", "norm", "layers.3.mlp", "layers.15.self_attn.o_proj"], r=8)], [[1], [0.5]]),
     "saved-ends": ([dict(target_modules=["v_proj"], modules_to_save=["embed_tokens", "lm_head"], r=8)], [[1], [0.5]]),
@@ -99,8 +99,8 @@ def steer(base, folder):
     return [d]
 
 
-def adapted(base, configs, dirs, lams, before):
-    """A copy of the base with adapters at their dials, and their files."""
+def adapted(base, configs, dirs, lams, before, exact=False):
+    """A copy of the base with adapters at their dials, in float64 when exact, and their files."""
     m = copy.deepcopy(base)
     if not configs:
         s = torch.load(os.path.join(dirs[0], "steering_vector.pt"))
@@ -115,7 +115,8 @@ def adapted(base, configs, dirs, lams, before):
     p.base_model.set_adapter(names)
     p.eval().double()
     dial(p, names, lams, before)
-    p.float()
+    if not exact:
+        p.float()
     return p, [os.path.join(d, "adapter_model.safetensors") for d in dirs]
 
 
@@ -142,7 +143,7 @@ class FewTaps(SteeredTaps):
 @torch.no_grad()
 def run(kind, base, tok, folder, long):
     t = time.time()
-    configs, dials, *length = KINDS[kind]
+    configs, dials, length, exact = (*KINDS[kind], 0, False)[:4]
     shutil.rmtree(folder, ignore_errors=True)
     torch.manual_seed(sum(kind.encode()))
     before = {k: v.double() for k, v in base.state_dict().items()}
@@ -150,12 +151,12 @@ def run(kind, base, tok, folder, long):
     d = Dump(base, os.path.basename(os.path.normpath(base.name_or_path)), base.name_or_path)
     d.taps, ids = FewTaps, tok(TEXT)["input_ids"]
     for i, lams in enumerate(dials):
-        p, files = adapted(base, configs, dirs, lams, before)
+        p, files = adapted(base, configs, dirs, lams, before, exact)
         about = [{"name": os.path.basename(os.path.dirname(f)), "sha256": sha256(f), "lambda": x} for f, x in zip(files, lams)]
         name = "λ " + " ".join(f"{x:g}" for x in lams)
         d.case(name, ids, [3, len(ids) - 1], model=p, adapters=about)
         if length and i == 0:
-            d.case(name + " long", long[: length[0]], [length[0] - 1], model=p, adapters=about)
+            d.case(name + " long", long[: length], [length - 1], model=p, adapters=about)
     d.save(os.path.join(folder, "dump.safetensors"))
     print(f"{time.time() - t:5.1f} s  {kind}", flush=True)
 

@@ -31,8 +31,8 @@ func TestRealAdapters(t *testing.T) {
 		t.Skip("AGAR_MODELS and AGAR_DUMPS are not set")
 	}
 	dumps, err := filepath.Glob(filepath.Join(os.Getenv("AGAR_DUMPS"), "real-adapters", "*", "dump.safetensors"))
-	if err != nil || len(dumps) < 13 {
-		t.Fatalf("found %d dumps in AGAR_DUMPS, expected at least 13, %v", len(dumps), err)
+	if err != nil || len(dumps) < 14 {
+		t.Fatalf("found %d dumps in AGAR_DUMPS, expected at least 14, %v", len(dumps), err)
 	}
 	var table parityTable
 	var m *Model
