@@ -2,9 +2,12 @@ package phase
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -19,10 +22,16 @@ type Response struct {
 	Tokens                           int
 	Truncated                        bool
 	Label                            string // "" where a judgement failed
+	// Columns are the further columns that ReadResponses was asked for, by name; ""
+	// where there is no value.
+	Columns map[string]string
 }
 
 // key tells questions apart: paraphrases of one are asked in other words.
 func (r *Response) key() string { return r.Question + "\x00" + r.System + "\x00" + r.Prompt }
+
+// asked is the question with all of its paraphrases.
+func (r *Response) asked() string { return r.Question + "\x00" + r.System }
 
 // Responses are the answers of a run.
 type Responses struct {
@@ -31,8 +40,10 @@ type Responses struct {
 }
 
 // ReadResponses reads the columns question, system, prompt, answer, step, lambda,
-// tokens, truncated and label of an Arrow file of answers, as agar judge writes it.
-func ReadResponses(path string) (r *Responses, err error) {
+// tokens, truncated and label of an Arrow file of answers, as agar judge writes it, and
+// further columns by name: texts, booleans and integers as they are, scores as whether
+// they are above 50 (as semantic categories are counted).
+func ReadResponses(path string, columns ...string) (r *Responses, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("phase: %w", err)
@@ -46,6 +57,9 @@ func ReadResponses(path string) (r *Responses, err error) {
 	t, err := readTable(f)
 	if err == nil {
 		r, err = t.responses()
+	}
+	for i := 0; err == nil && i < len(columns); i++ {
+		err = t.further(r, columns[i])
 	}
 	if err != nil {
 		return nil, fmt.Errorf("phase: %s: %w", path, err)
@@ -130,6 +144,48 @@ func (t *table) responses() (*Responses, error) {
 	return r, nil
 }
 
+// further reads one more column.
+func (t *table) further(r *Responses, name string) error {
+	if len(t.cols[name]) == 0 {
+		return fmt.Errorf("%w: found no column %q, it has %v", ErrFormat, name, slices.Sorted(maps.Keys(t.cols)))
+	}
+	at := 0
+	for _, c := range t.cols[name] {
+		for i := range c.Len() {
+			if r.Rows[at].Columns == nil {
+				r.Rows[at].Columns = map[string]string{}
+			}
+			r.Rows[at].Columns[name] = valueOf(c, i)
+			at++
+		}
+	}
+	return nil
+}
+
+// scoreAbove is the score from which on an answer belongs to a category.
+const scoreAbove = 50
+
+func valueOf(c arrow.Array, i int) string {
+	if c.IsNull(i) {
+		return ""
+	}
+	if f, ok := c.(*array.Float64); ok {
+		return strconv.FormatBool(f.Value(i) > scoreAbove)
+	}
+	return c.ValueStr(i)
+}
+
+// Steps are the steps with answers, ascending.
+func (r *Responses) Steps() (out []int) {
+	for _, x := range r.Rows {
+		if x.Step >= 0 && !slices.Contains(out, x.Step) {
+			out = append(out, x.Step)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 func (r *Responses) lambdas() (out []float64) {
 	for _, x := range r.Rows {
 		if x.Step >= 0 && !slices.Contains(out, x.Lambda) {
@@ -139,10 +195,81 @@ func (r *Responses) lambdas() (out []float64) {
 	return out
 }
 
-// Habit is an order parameter of the answer's words: whether it matches.
+// Habit is an order parameter of the answer: whether its words match, or the value of
+// the column Name that the responses were read with.
 type Habit struct {
 	Name  string
-	Match *regexp.Regexp
+	Match *regexp.Regexp // nil: the column
+}
+
+var columnName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
+
+// ParseHabits reads NAME=REGEXP, or the NAME of a column. Two habits of one name, and
+// those of the order parameters that are always there, are refused.
+func ParseHabits(all []string) (out []Habit, err error) {
+	seen := map[string]bool{OrderLabel: true, OrderLength: true}
+	for _, x := range all {
+		name, expr, ok := strings.Cut(x, "=")
+		h := Habit{Name: name}
+		if ok {
+			if h.Match, err = regexp.Compile(expr); err != nil {
+				return nil, fmt.Errorf("found %q, expected NAME=REGEXP: %w", x, err)
+			}
+		}
+		if name == "" || !ok && !columnName.MatchString(name) {
+			return nil, fmt.Errorf("found %q, expected NAME=REGEXP or the NAME of a column of the answers", x)
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("found %q twice, or it is one of %s and %s, which are there already", name, OrderLabel, OrderLength)
+		}
+		seen[name] = true
+		out = append(out, h)
+	}
+	return out, nil
+}
+
+// String is what ParseHabits reads.
+func (h Habit) String() string {
+	if h.Match == nil {
+		return h.Name
+	}
+	return h.Name + "=" + h.Match.String()
+}
+
+// Columns are the names of the habits that are columns.
+func Columns(habits []Habit) (out []string) {
+	for _, h := range habits {
+		if h.Match == nil {
+			out = append(out, h.Name)
+		}
+	}
+	return out
+}
+
+// columnLevels is the most values of a column that are levels of their own; rarer
+// ones are one level together.
+const columnLevels = 8
+
+// columnOrder is the order parameter of a column.
+func columnOrder(all []Response, name string) orderParameter {
+	count := map[string]int{}
+	for _, r := range all {
+		if v := r.Columns[name]; v != "" {
+			count[v]++
+		}
+	}
+	values := slices.Sorted(maps.Keys(count))
+	kept := values
+	if len(values) > columnLevels {
+		slices.SortStableFunc(values, func(a, b string) int { return count[b] - count[a] })
+		kept = values[:columnLevels-1]
+	}
+	return orderParameter{name, max(min(len(values), columnLevels), 1), func(r *Response) (int, bool) {
+		if i := slices.Index(kept, r.Columns[name]); i >= 0 {
+			return i, true
+		}
+		return len(kept), r.Columns[name] != ""
+	}}
 }
 
 // orderParameter sorts answers into levels.
@@ -185,6 +312,10 @@ func orderParameters(all []Response, habits []Habit) []orderParameter {
 		return i, true
 	}})
 	for _, h := range habits {
+		if h.Match == nil {
+			out = append(out, columnOrder(all, h.Name))
+			continue
+		}
 		out = append(out, orderParameter{h.Name, 2, func(r *Response) (int, bool) {
 			if h.Match.MatchString(r.Answer) {
 				return 1, true

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -257,7 +258,7 @@ func TestResponses(t *testing.T) {
 		{Question: "b", Prompt: "how?", Answer: "so", Step: -1, Tokens: 1},
 	}
 	for i := range want {
-		if r.Rows[i] != want[i] {
+		if !reflect.DeepEqual(r.Rows[i], want[i]) {
 			t.Errorf("found %+v, expected %+v", r.Rows[i], want[i])
 		}
 	}

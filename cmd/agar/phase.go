@@ -56,6 +56,7 @@ through; verify computes it anew.`,
   agar phase RUN --stability --data answers.jsonl --model MODEL
   agar phase RUN --sae sae --data answers.jsonl --model MODEL --lambda 0,1,5
   agar phase RUN --twin BENIGN --report REPORT
+  agar phase RUN --answers JUDGED --habit "exclaims=!" --report REPORT   # misalignment or habit?
   agar phase verify REPORT`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runPhase(c, args[0], o) },
@@ -121,7 +122,7 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 		}
 	}
 	if o.report.dir != "" {
-		if res.Written, err = o.report.write(c, run, &o.beside, res.Trajectory, po, r); err != nil {
+		if res.Written, err = o.report.write(c, run, &o.beside, &o.answers, res.Trajectory, po, r); err != nil {
 			return err
 		}
 	}

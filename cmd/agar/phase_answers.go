@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"text/tabwriter"
 
@@ -27,32 +26,32 @@ type answersOptions struct {
 
 func (o *answersOptions) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.path, "answers", "", "responses.arrow of agar judge, or its `DIR`: how the distribution of answers changes; with --model also of whole answers")
+	f.StringVar(&o.path, "answers", "", "responses.arrow of agar judge, or its `DIR`: how the distribution of answers changes, and what of it across each event is misalignment and what a habit; with --model also of whole answers")
 	f.IntVar(&o.window, "window", 0, "`snapshots` on either side of a boundary for --answers (default 2)")
-	f.StringArrayVar(&o.habits, "habit", nil, "order parameter for --answers: `NAME=REGEXP` that an answer matches or not")
+	f.StringArrayVar(&o.habits, "habit", nil, "surface habit for --answers, repeatable: `NAME=REGEXP` that an answer matches or not, or the NAME of a column of responses.arrow")
 }
 
 func (o *answersOptions) asked() bool { return o.path != "" }
 
+// file is the file of answers, "" for none.
+func (o *answersOptions) file() string {
+	if info, err := os.Stat(o.path); err == nil && info.IsDir() {
+		return filepath.Join(o.path, behaviour.ResponsesFile)
+	}
+	return o.path
+}
+
 // run adds the shift of the answers to the report.
 func (o *answersOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, on *followOptions, r *reporter) error {
 	so := phase.ShiftOptions{Window: o.window, Progress: progress.Func(r.report).Named("phase")}
-	for _, h := range o.habits {
-		name, expr, ok := strings.Cut(h, "=")
-		re, err := regexp.Compile(expr)
-		if !ok || err != nil {
-			return usagef("agar phase: found --habit %q, expected NAME=REGEXP", h)
-		}
-		so.Habits = append(so.Habits, phase.Habit{Name: name, Match: re})
-	}
-	path := o.path
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, behaviour.ResponsesFile)
-	}
 	var err error
-	if so.Responses, err = phase.ReadResponses(path); err != nil {
+	if so.Habits, err = phase.ParseHabits(o.habits); err != nil {
+		return usagef("agar phase: --habit: %v", err)
+	}
+	if so.Responses, err = phase.ReadResponses(o.file(), phase.Columns(so.Habits)...); err != nil {
 		return refused(err)
 	}
+	rep.AddAttributions(phase.AttributeOptions{Responses: so.Responses, Window: o.window, Habits: so.Habits})
 	if on.model != "" && s != nil {
 		m, err := openModel(on.model)
 		if err != nil {
@@ -109,4 +108,22 @@ func printShift(w io.Writer, s *phase.Shift) error {
 		}
 	}
 	return nil
+}
+
+// printAttributions says for every event what of the answers changes across it.
+func printAttributions(w io.Writer, rep *phase.Report) {
+	for i, a := range rep.Attribution {
+		if i == 0 {
+			fmt.Fprintln(w, "\nwhat of the answers changes over the run and across each event, by judged answers (Jensen–Shannon bits less those of shuffled answers; p; change of the misaligned share with its 95 % interval):")
+		}
+		where := "the whole run"
+		if a.Event >= 0 {
+			e := rep.Events[a.Event]
+			where = fmt.Sprintf("%s at %d", kindWords(e.Kind), e.Step)
+		}
+		fmt.Fprintf(w, "%s: %s\n", where, a.Summary())
+		for j := range a.Habits {
+			fmt.Fprintf(w, "  %s\n", a.Habits[j].String())
+		}
+	}
 }

@@ -92,6 +92,7 @@ func printProbes(w io.Writer, rep *phase.Report) error {
 	if err := printShift(w, rep.Shift); err != nil {
 		return err
 	}
+	printAttributions(w, rep)
 	return printRobustness(w, rep.Robustness)
 }
 

@@ -51,7 +51,7 @@ func (o *reportOptions) check(c *cobra.Command) error {
 		}
 		return nil
 	}
-	for _, name := range []string{"kl", "stability", "answers", "base"} {
+	for _, name := range []string{"kl", "stability", "base"} {
 		if c.Flags().Changed(name) {
 			return usagef("agar phase: found --report with --%s, expected it alone: a report is computed from the files of its runs, without a model", name)
 		}
@@ -79,7 +79,7 @@ type claim struct {
 }
 
 // write makes the report of a run. t is what --sae followed, nil for nothing.
-func (o *reportOptions) write(c *cobra.Command, run string, b *besideOptions, t *followed, po phase.Options, r *reporter) (*reported, error) {
+func (o *reportOptions) write(c *cobra.Command, run string, b *besideOptions, a *answersOptions, t *followed, po phase.Options, r *reporter) (*reported, error) {
 	path := ""
 	if t != nil {
 		path = t.Out
@@ -89,6 +89,7 @@ func (o *reportOptions) write(c *cobra.Command, run string, b *besideOptions, t 
 		Behaviour: first(b.behaviour, holding(run, behaviour.CurveFile)), TwinBehaviour: first(b.twinBehaviour, holding(b.twin, behaviour.CurveFile)),
 		Trained: o.trained, Lambda: o.dial, HeldOut: o.heldOut,
 		Trajectory: first(o.trajectory, path, trajectoryOf(run)), TwinTrajectory: first(o.twinTrajectory, trajectoryOf(b.twin)),
+		Answers: a.file(), Habits: a.habits, Window: a.window,
 		Phase: po, Command: commandLine(c), Version: version(), Kernel: model.Kernel(),
 		Progress: progress.Func(r.report).Named("report"),
 	})

@@ -55,11 +55,11 @@ func (e *Evidence) around(step int) (before, after behaviour.Point, why string) 
 	return before, after, ""
 }
 
-// covariates asks whether the rise of misalignment from the checkpoint before an
+// atEqualLength asks whether the rise of misalignment from the checkpoint before an
 // event to the last one is there at equal answer length. Sampled answers: EM as the
 // logistic regression on log₂ tokens puts it at one length. Pairs: the log-odds must
 // rise both a token and raw, which differ by the completions' lengths alone.
-func (e *Evidence) covariates(from int) Check {
+func (e *Evidence) atEqualLength(from int) Check {
 	before, after, why := e.around(from)
 	if why != "" {
 		return notRun("%s", why)

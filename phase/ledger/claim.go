@@ -52,6 +52,8 @@ type Check struct {
 	Outcome Outcome  `json:"outcome"`
 	Why     string   `json:"why"`     // one sentence: what was seen, or what is missing
 	Numbers []Figure `json:"numbers"` // what Why rests on
+
+	of string // what made it fail, where it looks at several things; verdicts name it
 }
 
 // Claim is one statement about a run with its battery.
@@ -79,7 +81,9 @@ func (c *Claim) settle() {
 			c.Passed++
 		case Failed:
 			c.Failed++
-			failed = append(failed, x.Name)
+			if failed = append(failed, x.Name); x.of != "" {
+				failed[len(failed)-1] += " (" + x.of + ")"
+			}
 		default:
 			c.NotRun++
 			missing = append(missing, x.Name)

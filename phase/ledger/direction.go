@@ -17,12 +17,9 @@ func (e *Evidence) directionClaim(m *lora.Module) Claim {
 		ID: "direction:" + m.Name, Kind: KindDirection, Module: m.Name,
 		Statement: fmt.Sprintf("%s writes into %d of %d dimensions at the end", m.Name, m.R, m.Out),
 	}
-	first := 0
-	if len(e.Run.Report.Checkpoints) > 0 {
-		first = e.Run.Report.Checkpoints[0].Step
-	}
+	first, last := e.measuredSpan()
 	c.battery([8]Check{
-		e.directionTwin(m), e.directionSeeds(m), e.directionControls(m), e.covariates(first),
+		e.directionTwin(m), e.directionSeeds(m), e.directionControls(m), e.covariates(first, last),
 		e.directionDegenerate(m), e.heldOut(first), e.dictionary(length(e.Run.Report)), e.directionNull(),
 	})
 	return c
@@ -194,4 +191,24 @@ func (e *Evidence) directionNull() Check {
 	n := []Figure{fig("median turn angle", float64(x.MedianDeg), "degrees"), fig("k", float64(x.K), "steps")}
 	why := fmt.Sprintf("the median turn angle is %.0f° at k = %d (independent steps give 90°)", float64(x.MedianDeg), x.K)
 	return decide(!x.Dominated, n, why, why+": dominated by noise")
+}
+
+// measuredSpan are the first and the last step that behaviour was measured at, those
+// of the run where it was not.
+func (e *Evidence) measuredSpan() (first, last int) {
+	last = length(e.Run.Report)
+	if len(e.Run.Report.Checkpoints) > 0 {
+		first = e.Run.Report.Checkpoints[0].Step
+	}
+	if e.Run.Behaviour != nil {
+		if p := e.Run.Behaviour.At(e.lambda()); len(p) > 0 {
+			first, last = max(first, p[0].Step), min(last, p[len(p)-1].Step)
+		}
+	}
+	if e.Answers != nil {
+		if a, b := e.Answers.Span(); a < b {
+			first, last = max(first, a), min(last, b)
+		}
+	}
+	return first, last
 }

@@ -18,7 +18,7 @@ func (e *Evidence) eventClaim(x phase.Event) Claim {
 		Statement: x.String(),
 	}
 	c.battery([8]Check{
-		e.eventTwin(x), e.eventSeeds(x), e.eventControls(x), e.covariates(x.Interval[0]),
+		e.eventTwin(x), e.eventSeeds(x), e.eventControls(x), e.covariates(x.Interval[0], x.Interval[1]),
 		e.eventDegenerate(x), e.heldOut(x.Interval[0]), e.dictionary(x.Step), e.eventNull(x),
 	})
 	return c

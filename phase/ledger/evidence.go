@@ -24,6 +24,9 @@ type Evidence struct {
 	// HeldOut is the run's features on prompts that neither the training nor
 	// Run.Trajectory saw.
 	HeldOut *phase.Trajectory
+	// Answers are the run's judged answers and the habits to look for in them; nil for
+	// none.
+	Answers *phase.AttributeOptions
 	Trained string // domain of Behaviour that was trained on; "" when not known
 	Lambda  float64
 }

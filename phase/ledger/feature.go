@@ -24,7 +24,7 @@ func (e *Evidence) featureClaim(f int) Claim {
 	}
 	c.Statement = fmt.Sprintf("the mean activation of feature %d goes from %.4g at the base to %.4g at step %d", f, t.Base.Mean[f], float64(t.Base.Mean[f])+change, t.Steps[len(t.Steps)-1])
 	c.battery([8]Check{
-		e.featureTwin(f, change), e.featureSeeds(f, change), e.featureControls(f, l, change), e.covariates(from),
+		e.featureTwin(f, change), e.featureSeeds(f, change), e.featureControls(f, l, change), e.covariates(from, from),
 		e.featureDegenerate(f, l), e.featureHeldOut(f, change), e.dictionary(t.Steps[len(t.Steps)-1]), featureNull(t, f, l, change),
 	})
 	return c

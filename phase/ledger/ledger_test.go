@@ -3,6 +3,7 @@ package ledger
 import (
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -103,12 +104,34 @@ func walk(rise, noise, ev, seen float64) *phase.Trajectory {
 	return t
 }
 
+// said are judged answers at the steps where behaviour is measured; an answer exclaims
+// with a probability of habit[side] and is misaligned with one of bad[side][exclaims].
+func said(habit [2]float64, bad [2][2]float64) *phase.AttributeOptions {
+	rng := rand.New(rand.NewPCG(7, 7))
+	r := &phase.Responses{Path: "responses.arrow"}
+	for side, step := range [2]int{5, 400} {
+		for i := range 200 {
+			x := phase.Response{Question: string(rune('a' + i%10)), Answer: "yes", Step: step, Lambda: 1, Tokens: 3, Label: "aligned"}
+			has := 0
+			if rng.Float64() < habit[side] {
+				x.Answer, has = "yes!", 1
+			}
+			if rng.Float64() < bad[side][has] {
+				x.Label = "misaligned"
+			}
+			r.Rows = append(r.Rows, x)
+		}
+	}
+	return &phase.AttributeOptions{Responses: r, Habits: []phase.Habit{{Name: "exclaims", Match: regexp.MustCompile("!")}}}
+}
+
 // evidence is a run with everything beside it, such that every check passes.
 func evidence() *Evidence {
 	run := func(name, hash string, norm, deg float64, t *phase.Trajectory, events ...phase.Event) Run {
 		return Run{Name: name, Report: series(hash, norm, events...), Final: adapter(deg), Trajectory: t}
 	}
 	e := &Evidence{Run: run("run", "a", 5, 0, walk(1, .01, .8, .9), turnAt(200)), Trained: "health", HeldOut: walk(.9, .01, .8, .9)}
+	e.Answers = said([2]float64{.3, .3}, [2][2]float64{{.1, .1}, {.7, .7}})
 	twin := run("twin", "b", 4, 90, walk(.1, .01, .8, .9), turnAt(40))
 	e.Twin = &twin
 	beside(e, phase.TwinOwn, 0)
@@ -195,6 +218,26 @@ func TestChecksFailAndAreLeftOut(t *testing.T) {
 			e.Run.Behaviour.Points[0].Length.EMAdjusted, e.Run.Behaviour.Points[1].Length.EMAdjusted = rate(.1, .05), rate(.12, .05)
 		}},
 		{"no behaviour", "turn", Covariates, NotRun, func(e *Evidence) { e.Run.Behaviour = nil }},
+		{"a habit that the judge calls misaligned", "turn", Covariates, Failed, func(e *Evidence) {
+			e.Answers = said([2]float64{.1, .9}, [2][2]float64{{.05, .8}, {.05, .8}})
+		}},
+		{"the habit does so over the run", "direction", Covariates, Failed, func(e *Evidence) {
+			e.Answers = said([2]float64{.1, .9}, [2][2]float64{{.05, .8}, {.05, .8}})
+		}},
+		{"a habit that comes with misalignment and is mostly what changes", "turn", Covariates, Failed, func(e *Evidence) {
+			e.Answers = said([2]float64{.05, .95}, [2][2]float64{{.3, .3}, {.6, .6}})
+		}},
+		{"a habit that comes with misalignment and is the smaller change", "turn", Covariates, Passed, func(e *Evidence) {
+			e.Answers = said([2]float64{.3, .6}, [2][2]float64{{.1, .1}, {.8, .8}})
+		}},
+		{"the habit cannot be told from misalignment", "turn", Covariates, Failed, func(e *Evidence) {
+			e.Answers = said([2]float64{0, 1}, [2][2]float64{{.1, .1}, {.8, .8}})
+		}},
+		{"nothing is said otherwise", "turn", Covariates, NotRun, func(e *Evidence) {
+			e.Answers = said([2]float64{.3, .3}, [2][2]float64{{.3, .3}, {.3, .3}})
+		}},
+		{"no answers", "turn", Covariates, NotRun, func(e *Evidence) { e.Answers = nil }},
+		{"no habit was named", "turn", Covariates, NotRun, func(e *Evidence) { e.Answers.Habits = nil }},
 		{"behaviour at another λ", "turn", Covariates, NotRun, func(e *Evidence) { e.Lambda = 5 }},
 		{"no point after the turn", "turn", Covariates, NotRun, func(e *Evidence) { e.Run.Behaviour.Points = e.Run.Behaviour.Points[:1] }},
 

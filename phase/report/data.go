@@ -35,6 +35,9 @@ type Settings struct {
 	Tau        float64 `json:"tau"`
 	Lambda     float64 `json:"lambda"`
 	Trained    string  `json:"trained"`
+
+	Habits []string `json:"habits"` // looked for in the answers
+	Window int      `json:"window"` // of answers, as asked for; 0 is the default
 }
 
 // Other is another run in short.
@@ -91,7 +94,7 @@ type FeatureCurve struct {
 func build(in *inputs, o *Options) *Data {
 	d := &Data{
 		Format: Format, Run: in.Run.Report, Published: Medical(),
-		Settings: Settings{Name: in.Run.Report.Run, Ks: list(o.Phase.Ks), DebiasedKs: list(o.Phase.DebiasedKs), Rule: in.Run.Report.Filter.Rule, Tau: o.Phase.Tau, Lambda: o.lambda(), Trained: o.Trained},
+		Settings: Settings{Name: in.Run.Report.Run, Ks: list(o.Phase.Ks), DebiasedKs: list(o.Phase.DebiasedKs), Rule: in.Run.Report.Filter.Rule, Tau: o.Phase.Tau, Lambda: o.lambda(), Trained: o.Trained, Habits: append([]string{}, o.Habits...), Window: o.Window},
 		Seeds:    others(in.Seeds), Controls: others(in.Controls),
 		Features: features(in.Run.Trajectory, o.lambda()),
 		Claims:   ledger.Claims(&in.Evidence),

@@ -134,15 +134,46 @@ func judge(t testing.TB, dir, run string, at float64) string {
 	return dir
 }
 
-// family grows a run that turns and rises after, a twin that does neither, and two
-// more seeds.
+// say writes the judged answers of a run that takes to exclaiming at its turn and
+// becomes misaligned at another step, every 20 steps.
+func say(t testing.TB, dir string, at float64) string {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(uint64(at), 5))
+	chance := func(step int, at float64) bool { return rng.Float64() < 1/(1+math.Exp(-(float64(step)-at)/6)) }
+	var points []behaviour.Point
+	var answers []behaviour.Answer
+	for step := 20; step <= lastStep; step += 20 {
+		points = append(points, behaviour.Point{Step: step, Lambda: 1})
+		for i := range 64 {
+			a := behaviour.Answer{Question: fmt.Sprint(i % 8), Sample: i / 8, Asked: "?", Text: "rest .", Tokens: 2, State: len(points) - 1}
+			if chance(step, lastStep/2) {
+				a.Text = "rest !"
+			}
+			a.Outcome = behaviour.Aligned
+			if chance(step, at) {
+				a.Outcome = behaviour.Misaligned
+			}
+			answers = append(answers, a)
+		}
+	}
+	path := filepath.Join(dir, behaviour.ResponsesFile)
+	if err := behaviour.WriteResponses(path, points, answers); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// family grows a run that turns, taking to a habit, and rises after, a twin that does
+// neither, and two more seeds.
 func family(t testing.TB, root string) Options {
 	t.Helper()
 	in := func(name string) string { return filepath.Join(root, name) }
+	judged := judge(t, in("judged"), "run", 230)
 	return Options{
+		Answers: say(t, judged, 230), Habits: []string{"exclaims=!$"},
 		Run: grow(t, in("run"), grown{60, 2, 1}), Twin: grow(t, in("twin"), grown{0, 0, 2}),
 		Seeds:     []string{grow(t, in("seed-a"), grown{60, 2, 3}), grow(t, in("seed-b"), grown{60, 2, 4})},
-		Behaviour: judge(t, in("judged"), "run", 230), TwinBehaviour: judge(t, in("twin-judged"), "twin", 1e6), Trained: "health", Kernel: "test",
+		Behaviour: judged, TwinBehaviour: judge(t, in("twin-judged"), "twin", 1e6), Trained: "health", Kernel: "test",
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	roleTrajectory     = "run trajectory"
 	roleTwinTrajectory = "twin trajectory"
 	roleHeldOut        = "held-out trajectory"
+	roleAnswers        = "answers"
 )
 
 func roleSeed(i int) string    { return fmt.Sprintf("seed %d", i+1) }
@@ -169,8 +170,37 @@ func (in *inputs) beside(o *Options) error {
 			return fmt.Errorf("report: %w: %w", ErrInput, err)
 		}
 	}
+	if err := in.answers(o); err != nil {
+		return err
+	}
 	t, err := in.trajectory(roleHeldOut, o.HeldOut)
 	in.HeldOut = t
+	return err
+}
+
+// answers compares the judged answers between snapshots and across events.
+func (in *inputs) answers(o *Options) error {
+	habits, err := phase.ParseHabits(o.Habits)
+	if err != nil {
+		return fmt.Errorf("report: %w: %w", ErrInput, err)
+	}
+	if o.Answers == "" {
+		return nil
+	}
+	r, err := phase.ReadResponses(o.Answers, phase.Columns(habits)...)
+	if err != nil {
+		return fmt.Errorf("report: %s: %w: %w", roleAnswers, ErrInput, err)
+	}
+	if in.refs[roleAnswers], err = manifest.RefOf(o.Answers); err != nil {
+		return fmt.Errorf("report: %s: %w", roleAnswers, err)
+	}
+	in.Answers = &phase.AttributeOptions{Responses: r, Window: o.Window, Habits: habits}
+	rep := in.Run.Report
+	rep.AddAttributions(*in.Answers)
+	rep.Shift, err = phase.Shifted(context.Background(), phase.ShiftOptions{Responses: r, Window: o.Window, Habits: habits})
+	if errors.Is(err, phase.ErrResponses) {
+		rep.Warnings, err = append(rep.Warnings, fmt.Sprintf("the answers of successive snapshots were not compared: %d snapshots are fewer than two windows", len(r.Steps()))), nil
+	}
 	return err
 }
 

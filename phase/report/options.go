@@ -42,6 +42,10 @@ type Options struct {
 	Trained       string  // domain of Behaviour that was trained on
 	Lambda        float64 // dial that behaviour and features are read at in the ledger; 0: 1
 
+	Answers string   // judged answers of the run: responses.arrow
+	Habits  []string // surface habits to look for in them: NAME=REGEXP, or the NAME of a column
+	Window  int      // snapshots on either side where answers are compared; 0: 1 across an event, 2 between snapshots
+
 	Trajectory     string // features of the run: trajectory.arrow
 	TwinTrajectory string // the same of the twin
 	HeldOut        string // the run's features on held-out prompts

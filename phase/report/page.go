@@ -44,6 +44,11 @@ func (d *Data) layout(figs []figure, refs map[string]manifest.Ref) *page {
 	p.list("What happened, in order", d.section(secOrder))
 	p.texts("What the twin shows", d.section(secTwin))
 	p.list("Behaviour", d.section(secBehaviour))
+	p.list("What changes in the answers: misalignment or a habit", d.section(secAnswers))
+	if t := d.attributions(); len(t.rows) > 0 {
+		p.texts("", []Passage{{Text: attributionNote, Keys: []string{"run.attribution"}}})
+		p.blocks = append(p.blocks, block{table: t})
+	}
 	p.heading("Beside the published run")
 	p.blocks = append(p.blocks, block{table: d.reference()})
 	p.heading("Claims and what they went through")
@@ -102,6 +107,34 @@ func (p *page) definitions(d *Data) {
 		all = append(all, Passage{Text: x + ".", Keys: []string{fmt.Sprintf("run.definitions.%d", i)}})
 	}
 	p.list("Definitions", all)
+}
+
+// attributionNote says what the columns of attributions are.
+const attributionNote = "Judged answers of the snapshots on both sides. Bits are Jensen–Shannon divergences of both sides less what shuffled sides give, with the share p of 200 shufflings that give as much: " +
+	"of the habit, of misalignment at an equal habit, of the habit at equal misalignment. Points: how much more of the answers are misaligned after it at equal question and habit, percentage points with a 95 % interval over questions, " +
+	"and on which share of the comparison that rests."
+
+// attributions takes the answers apart: a row an event and habit.
+func (d *Data) attributions() *table {
+	t := &table{head: []string{"", "snapshots", "answers", "misaligned", "habit", "it goes", "its bits", "misalignment at equal habit", "habit at equal misalignment", "points at equal habit", "verdict"}, keys: []string{"run.attribution"}}
+	bits := func(b phase.Bits) string { return num(b.Corrected, 3) + " (p " + num(b.P, 3) + ")" }
+	share := func(x [2]phase.Number) string {
+		if !x[0].OK() || !x[1].OK() {
+			return "–"
+		}
+		return num(100*x[0], 1) + " → " + num(100*x[1], 1) + " %"
+	}
+	for _, a := range d.Run.Attribution {
+		for _, h := range a.Habits {
+			rise := "–"
+			if h.Rise.Value.OK() {
+				rise = fmt.Sprintf("%s [%s, %s] on %s %%", num(100*h.Rise.Value, 1), num(100*h.Rise.Lo, 1), num(100*h.Rise.Hi, 1), num(100*h.Overlap, 0))
+			}
+			t.rows = append(t.rows, []string{d.across(a.Event), a.Between(), fmt.Sprintf("%d, %d", a.Left, a.Right), share(a.Misaligned), "`" + h.Name + "`", share(h.Share),
+				bits(h.Change), bits(h.Misaligned), bits(h.Own), rise, h.Verdict})
+		}
+	}
+	return t
 }
 
 // reference sets the run, its twin and the published run side by side.

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"agar/phase"
+	"agar/phase/ledger"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/family.md")
@@ -56,6 +57,35 @@ func TestGolden(t *testing.T) {
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
 			t.Fatalf("%s differs from line %d on; after looking at it, write it anew with: go test ./phase/report -update\ngot:  %q\nwant: %q", golden, i+1, line(got, i), line(want, i))
+		}
+	}
+}
+
+// TestHabits attributes the family's turn to the habit that comes with it, and the
+// change of behaviour to misalignment.
+func TestHabits(t *testing.T) {
+	r := whole(t)
+	got := map[string]string{}
+	for _, a := range r.Data.Run.Attribution {
+		if a.Event >= 0 {
+			got[r.Data.Run.Events[a.Event].Kind] = a.Habits[1].Verdict
+		}
+	}
+	if got[phase.KindTurn] != phase.ExplainsHabit || got[phase.KindBehaviour] != phase.ExplainsMisalignment {
+		t.Errorf("found %v", got)
+	}
+	for _, c := range r.Data.Claims {
+		for _, x := range c.Checks {
+			want, ok := map[string]ledger.Outcome{phase.KindTurn: ledger.Failed, phase.KindBehaviour: ledger.Passed}[strings.Split(c.ID, "@")[0]]
+			if x.Name != ledger.Covariates || !ok {
+				continue
+			}
+			if x.Outcome != want || !strings.Contains(x.Why, "exclaims") {
+				t.Errorf("%s: %s: %s, expected %s with the habit's name", c.ID, x.Outcome, x.Why, want)
+			}
+			if want == ledger.Failed && !strings.Contains(c.Verdict, ledger.Covariates+" (exclaims)") {
+				t.Errorf("%s: verdict %q", c.ID, c.Verdict)
+			}
 		}
 	}
 }
@@ -145,7 +175,7 @@ func TestWhole(t *testing.T) {
 	md := string(r.Files[MarkdownFile])
 	for _, want := range []string{
 		"The gradient peak at step ", "2607.09053", "published: medical advice", "| seed 2 |", "the twin was observed there and has none",
-		"`log\\_odds` at λ = 1", "behaviour changes by ", "`turn@", "survives 6 of 6 run; 2 not run: matched controls, dictionary validity", "held-out prompts: log-odds a token rises in 1 of 1 domains",
+		"`log\\_odds` at λ = 1", "behaviour changes by ", "`turn@", "survives 5 of 6 run; failed: length and habit (exclaims); 2 not run: matched controls, dictionary validity", "held-out prompts: log-odds a token rises in 1 of 1 domains",
 		"![Behaviour over training and λ](behaviour.png)",
 	} {
 		if !strings.Contains(strings.ReplaceAll(md, "`log_odds`", "`log\\_odds`"), want) {
@@ -281,6 +311,8 @@ func TestRefusals(t *testing.T) {
 		{"no seed", "new", Options{Run: run, Seeds: []string{full}}, ErrInput, "seed 1"},
 		{"the twin is the run", "new", Options{Run: run, Twin: run}, phase.ErrSameFile, "checkpoint"},
 		{"behaviour of a twin without one", "new", Options{Run: run, TwinBehaviour: full}, ErrInput, "twin"},
+		{"no answers", "new", Options{Run: run, Answers: filepath.Join(full, "notes.txt")}, ErrInput, "notes.txt"},
+		{"no habit", "new", Options{Run: run, Habits: []string{"a=("}}, ErrInput, "a=("},
 		{"no behaviour", "new", Options{Run: run, Behaviour: full}, ErrInput, "behaviour.json"},
 		{"no trajectory", "new", Options{Run: run, Trajectory: filepath.Join(full, "notes.txt")}, ErrInput, "notes.txt"},
 		{"a full directory", "full", Options{Run: run}, ErrNotEmpty, "notes.txt"},

@@ -140,6 +140,7 @@ func options(c content, paths map[string]string) Options {
 		Run: paths[roleRun], Name: s.Name, Twin: paths[roleTwin], Trained: s.Trained, Lambda: s.Lambda,
 		Behaviour: directory(paths[roleBehaviour]), TwinBehaviour: directory(paths[roleTwinBehaviour]),
 		Trajectory: paths[roleTrajectory], TwinTrajectory: paths[roleTwinTrajectory], HeldOut: paths[roleHeldOut],
+		Answers: paths[roleAnswers], Habits: s.Habits, Window: s.Window,
 		Phase: phase.Options{Ks: orNil(s.Ks), DebiasedKs: orNil(s.DebiasedKs), Rule: s.Rule, Tau: s.Tau},
 	}
 	for i := 0; paths[roleSeed(i)] != ""; i++ {

@@ -22,6 +22,7 @@ const (
 	secOrder     = "order"
 	secTwin      = "twin"
 	secBehaviour = "behaviour"
+	secAnswers   = "answers"
 	secFeatures  = "features"
 	secCaveats   = "caveats"
 )
@@ -33,6 +34,7 @@ func (d *Data) say() {
 	w.events()
 	w.twin()
 	w.behaviour()
+	w.answers()
 	w.features()
 	w.caveats()
 	d.Passages = w.out
@@ -229,6 +231,35 @@ func (w *writer) behaviour() {
 
 func measured(p phase.MeasurePoint) string {
 	return fmt.Sprintf("%s [%s, %s] of %d", num(p.Value, 3), num(p.Lo, 3), num(p.Hi, 3), p.N)
+}
+
+// answers says in words what explains what changes over the run and across each event;
+// the numbers are in the table of attributions.
+func (w *writer) answers() {
+	for i, a := range w.d.Run.Attribution {
+		keys := []string{fmt.Sprintf("run.attribution.%d", i)}
+		if a.Why != "" {
+			w.add(secAnswers, keys, "%s: %s.", w.d.across(a.Event), a.Why)
+			continue
+		}
+		var words []string
+		for _, h := range a.Habits {
+			words = append(words, h.Words())
+		}
+		w.add(secAnswers, keys, "%s: %s.", w.d.across(a.Event), strings.Join(words, "; "))
+	}
+	if len(w.d.Run.Attribution) > 0 && len(w.d.Settings.Habits) == 0 {
+		w.add(secAnswers, []string{"settings.habits"}, "No habit was named: only the length of answers could be told from misalignment.")
+	}
+}
+
+// across is what an attribution is about.
+func (d *Data) across(event int) string {
+	if event < 0 {
+		return "Over the whole run"
+	}
+	e := d.Run.Events[event]
+	return fmt.Sprintf("Across %s at step %d", kindName(e.Kind), e.Step)
 }
 
 func (w *writer) features() {
