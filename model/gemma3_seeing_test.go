@@ -116,3 +116,14 @@ func TestGemma3SeeingDefaults(t *testing.T) {
 		t.Errorf("windows %d %d, %d parameters", s.Blocks[4].Window, s.Blocks[5].Window, s.Parameters())
 	}
 }
+
+// TestGemma3SeeingReference holds the text part to what transformers computes with
+// the whole model (.ci/seeing.py).
+func TestGemma3SeeingReference(t *testing.T) {
+	if os.Getenv("AGAR_DUMPS") == "" {
+		t.Skip("AGAR_DUMPS is not set")
+	}
+	dir := filepath.Join(os.Getenv("AGAR_DUMPS"), "seeing", "gemma3-seeing")
+	d := openDump(t, filepath.Join(dir, "dump.safetensors"))
+	logWorst(t, checkDump(t, open(t, dir), d))
+}
