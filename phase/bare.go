@@ -97,6 +97,24 @@ func bareRun(run string) (steps []int, state *lora.TrainerState, err error) {
 	return steps, state, nil
 }
 
+// BareFiles are the measures and the trainer's states of a run, as paths below it.
+func BareFiles(run string) (files []string) {
+	steps, _, err := bareRun(run)
+	if err != nil {
+		return nil
+	}
+	names := []string{train.MeasuresFile}
+	for _, s := range steps {
+		names = append(names, filepath.Join(fmt.Sprintf("checkpoint-%d", s), "trainer_state.json"))
+	}
+	for _, n := range names {
+		if _, err := os.Stat(filepath.Join(run, n)); err == nil {
+			files = append(files, n)
+		}
+	}
+	return files
+}
+
 // addMeasures adds what the run wrote down of itself, if it did.
 func (r *Report) addMeasures() error {
 	rows, err := train.ReadMeasures(r.Run)

@@ -40,6 +40,7 @@ type full struct {
 	rows, cols  map[string]int
 	warnings    []string
 	singular    map[string]*Singular // by module
+	end         lora.Adapter         // the top singular directions of the last ΔW
 	chunk       int                  // bytes of rows of all checkpoints that are held at a time
 }
 
@@ -50,23 +51,30 @@ type full struct {
 // singular directions are found by a randomised decomposition. Memory holds one
 // tensor, or 64 MiB of rows of all checkpoints, whichever is more.
 func AnalyseFull(ctx context.Context, run string, o FullOptions) (rep *Report, err error) {
+	rep, _, err = AnalyseFullEnd(ctx, run, o)
+	return rep, err
+}
+
+// AnalyseFullEnd is AnalyseFull, with the top o.Rank singular directions of every
+// matrix's last ΔW as an adapter: B = U·√Σ, A = √Σ·Vᵀ, s = 1.
+func AnalyseFullEnd(ctx context.Context, run string, o FullOptions) (rep *Report, end *lora.Adapter, err error) {
 	f, state, err := openFull(run, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
 	if f.Options, err = f.Options.filled(f.steps); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	paths, err := f.paths(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	b := f.builder(state, paths)
 	if !f.NoHashes {
 		for i, c := range f.checkpoints {
 			if b.rep.Checkpoints[i].SHA256, err = hashOf(ctx, c.Files()); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
@@ -74,7 +82,30 @@ func AnalyseFull(ctx context.Context, run string, o FullOptions) (rep *Report, e
 	for i := range rep.Modules {
 		rep.Modules[i].Singular = f.singular[rep.Modules[i].Name]
 	}
-	return rep, rep.addMeasures()
+	return rep, &f.end, rep.addMeasures()
+}
+
+// FullFiles are the files of whole models and of the trainer's state that AnalyseFull
+// reads in a run, as paths below it.
+func FullFiles(run string) (files []string, err error) {
+	steps, _, err := bareRun(run)
+	if err != nil {
+		return nil, fmt.Errorf("phase: %w", err)
+	}
+	for _, s := range steps {
+		dir := fmt.Sprintf("checkpoint-%d", s)
+		t, err := model.OpenTensors(filepath.Join(run, dir))
+		if err != nil {
+			continue // AnalyseFull leaves it out, with a warning
+		}
+		for _, f := range t.Files() {
+			files = append(files, filepath.Join(dir, filepath.Base(f)))
+		}
+		if err := t.Close(); err != nil {
+			return nil, fmt.Errorf("phase: %w", err)
+		}
+	}
+	return append(files, BareFiles(run)...), nil
 }
 
 // openFull opens base and checkpoints and finds the tensors that all have.
@@ -235,15 +266,21 @@ var layerForm = regexp.MustCompile(`(?:^|\.)(?:layers|h|blocks)\.(\d+)\.`)
 // names.
 func moduleOf(name string) string { return strings.TrimSuffix(name, ".weight") }
 
+// layerOf is the decoder block of a tensor, −1 for none.
+func layerOf(name string) int {
+	if m := layerForm.FindStringSubmatch(name); m != nil {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			return n
+		}
+	}
+	return -1
+}
+
 // path makes the path of a tensor from its inner products.
 func (f *full) path(name string, g [][]float64) *path {
 	n := len(f.steps)
-	layer := -1
-	if m := layerForm.FindStringSubmatch(name); m != nil {
-		layer, _ = strconv.Atoi(m[1])
-	}
 	p := &path{
-		summary: ModuleSummary{Name: moduleOf(name), Layer: layer, In: f.cols[name], Out: f.rows[name], Scale: Missing(), Vector: "delta_w"},
+		summary: ModuleSummary{Name: moduleOf(name), Layer: layerOf(name), In: f.cols[name], Out: f.rows[name], Scale: Missing(), Vector: "delta_w"},
 		gram:    g, delta: g, factor: square(n), vectorIsDelta: true, normA: missing(n), normB: missing(n), subspace: missing(n), zero: make([]bool, n),
 	}
 	for t := range p.zero {

@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"slices"
 
+	"gonum.org/v1/gonum/mat"
+
 	"agar/activations/blob"
 	"agar/model/lora"
 	"agar/model/progress"
@@ -113,6 +115,14 @@ func (f *full) reduce(ctx context.Context, t int, names []string, dir string) (s
 // gives the squared norm that it holds.
 func factor(a, b, x []float32, rows, cols, rank int) (held float64) {
 	s, u, v := topSingular(x, rows, cols, rank)
+	return factors(a, b, s, u, v)
+}
+
+// factors writes A = √Σ·Vᵀ [rank, cols] and B = U·√Σ [rows, rank] and gives the squared
+// norm that they hold.
+func factors(a, b []float32, s *Singular, u, v *mat.Dense) (held float64) {
+	rank := len(s.Values)
+	rows, cols := len(b)/max(rank, 1), len(a)/max(rank, 1)
 	for j, value := range s.Values {
 		root := math.Sqrt(float64(value))
 		for o := range rows {

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
+	"agar/model/lora"
 	"agar/model/tensor"
 )
 
@@ -40,8 +41,13 @@ func (f *full) directions(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s, _, _ := topSingular(delta, f.rows[name], f.cols[name], f.Rank)
+	rows, cols := f.rows[name], f.cols[name]
+	s, u, v := topSingular(delta, rows, cols, f.Rank)
 	f.singular[moduleOf(name)] = s
+	m := lora.Module{Name: moduleOf(name), Layer: layerOf(name), R: len(s.Values), In: cols, Out: rows, Scale: 1}
+	m.A, m.B = make([]float32, m.R*cols), make([]float32, rows*m.R)
+	factors(m.A, m.B, s, u, v)
+	f.end.Modules = append(f.end.Modules, m)
 	return nil
 }
 

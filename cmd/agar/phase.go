@@ -45,7 +45,8 @@ and gradient peaks. With --kl and --stability it runs the model: divergence from
 the base, loss, and how the loss depends on the adapter's norm and direction. With
 --sae it follows every feature over the checkpoints and dials. --report writes a
 page with plots, what happened in words, and the checks that each claim went
-through; verify computes it anew.`,
+through; verify computes it anew. What --kl, --stability and --answers with --model
+measured is kept in the report and taken from there.`,
 		Example: `  agar phase RUN
   agar phase RUN --json | jq .events
   agar phase RUN --base MODEL --rank 16 --reduce ADAPTERS   # checkpoints that are whole models
@@ -122,7 +123,11 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 		}
 	}
 	if o.report.dir != "" {
-		if res.Written, err = o.report.write(c, run, &o.beside, &o.answers, res.Trajectory, po, r); err != nil {
+		m, err := o.measured(rep)
+		if err != nil {
+			return err
+		}
+		if res.Written, err = o.report.write(c, run, &o.beside, &o.answers, &o.full, m, res.Trajectory, po, r); err != nil {
 			return err
 		}
 	}

@@ -3,15 +3,18 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"agar/activations"
+	"agar/activations/manifest"
 	"agar/model"
 	"agar/model/lora"
 	"agar/model/progress"
 	"agar/phase"
+	"agar/phase/report"
 )
 
 // probeOptions are the flags with which `agar phase` runs a model over fixed tokens
@@ -69,6 +72,35 @@ func (o *probeOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, 
 		rep.Robustness = x
 		return err
 	})
+}
+
+// measured is what running the model gave, for a report; nil where none was run.
+func (o *phaseOptions) measured(rep *phase.Report) (*report.Measured, error) {
+	m := &report.Measured{Divergence: rep.Divergence, Robustness: rep.Robustness}
+	if rep.Shift != nil && rep.Shift.Scored {
+		m.Shift = rep.Shift
+	}
+	if m.Divergence == nil && m.Robustness == nil && m.Shift == nil {
+		return nil, nil
+	}
+	x, err := openModel(o.follow.model)
+	if err != nil {
+		return nil, err
+	}
+	defer x.Close()
+	ref, err := modelRef(x)
+	if err != nil {
+		return nil, err
+	}
+	m.Model, m.ModelSHA256 = filepath.Base(ref.Path), ref.SHA256
+	if o.follow.data != "" && o.follow.data != "-" {
+		data, err := manifest.RefOf(o.follow.data)
+		if err != nil {
+			return nil, err
+		}
+		m.Data, m.DataSHA256 = filepath.Base(data.Path), data.SHA256
+	}
+	return m, nil
 }
 
 // with opens the documents for one measurement.

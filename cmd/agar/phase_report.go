@@ -51,11 +51,6 @@ func (o *reportOptions) check(c *cobra.Command) error {
 		}
 		return nil
 	}
-	for _, name := range []string{"kl", "stability", "base"} {
-		if c.Flags().Changed(name) {
-			return usagef("agar phase: found --report with --%s, expected it alone: a report is computed from the files of its runs, without a model", name)
-		}
-	}
 	if err := outDirectory("--report", o.dir); err != nil {
 		return err
 	}
@@ -79,17 +74,25 @@ type claim struct {
 }
 
 // write makes the report of a run. t is what --sae followed, nil for nothing.
-func (o *reportOptions) write(c *cobra.Command, run string, b *besideOptions, a *answersOptions, t *followed, po phase.Options, r *reporter) (*reported, error) {
+func (o *reportOptions) write(c *cobra.Command, run string, b *besideOptions, a *answersOptions, full *fullOptions, m *report.Measured, t *followed, po phase.Options, r *reporter) (*reported, error) {
 	path := ""
 	if t != nil {
 		path = t.Out
 	}
+	base, rank := "", 0
+	if full.base != "" {
+		var err error
+		rank = full.rank
+		if base, err = findModel(full.base); err != nil {
+			return nil, err
+		}
+	}
 	rep, err := report.Write(c.Context(), o.dir, report.Options{
-		Run: run, Twin: b.twin, Seeds: o.seeds, Controls: o.controls,
+		Run: run, Base: base, Rank: rank, Twin: b.twin, Seeds: o.seeds, Controls: o.controls,
 		Behaviour: first(b.behaviour, holding(run, behaviour.CurveFile)), TwinBehaviour: first(b.twinBehaviour, holding(b.twin, behaviour.CurveFile)),
 		Trained: o.trained, Lambda: o.dial, HeldOut: o.heldOut,
 		Trajectory: first(o.trajectory, path, trajectoryOf(run)), TwinTrajectory: first(o.twinTrajectory, trajectoryOf(b.twin)),
-		Answers: a.file(), Habits: a.habits, Window: a.window,
+		Measured: m, Answers: a.file(), Habits: a.habits, Window: a.window,
 		Phase: po, Command: commandLine(c), Version: version(), Kernel: model.Kernel(),
 		Progress: progress.Func(r.report).Named("report"),
 	})

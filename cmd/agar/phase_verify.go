@@ -106,6 +106,9 @@ func printVerified(w io.Writer, v *report.Verified) {
 		}
 		fmt.Fprintf(w, "differs: %s\n  recorded %s\n  computed %s\n", d.Key, d.Recorded, d.Found)
 	}
+	for _, f := range v.Recorded {
+		fmt.Fprintf(w, "note: %s holds what running a model gave; it has its recorded hash, and was taken as it is\n", f)
+	}
 	switch {
 	case v.OK:
 		fmt.Fprintf(w, "%s: all inputs are unchanged; %d numbers and all files came out bit for bit (kernels: %s)\n", v.Report, v.Numbers, v.Kernel)

@@ -17,6 +17,11 @@ func (e *Evidence) directionClaim(m *lora.Module) Claim {
 		ID: "direction:" + m.Name, Kind: KindDirection, Module: m.Name,
 		Statement: fmt.Sprintf("%s writes into %d of %d dimensions at the end", m.Name, m.R, m.Out),
 	}
+	for _, s := range e.Run.Report.Modules {
+		if s.Name == m.Name && s.Rank == 0 && s.Singular != nil {
+			c.Statement = fmt.Sprintf("the first %d left singular directions of the last ΔW of %s, of %d dimensions, hold %.3f of ‖ΔW‖²", m.R, m.Name, m.Out, float64(s.Singular.Share))
+		}
+	}
 	first, last := e.measuredSpan()
 	c.battery([8]Check{
 		e.directionTwin(m), e.directionSeeds(m), e.directionControls(m), e.covariates(first, last),
@@ -189,7 +194,7 @@ func (e *Evidence) directionNull() Check {
 		return notRun("no turn angle is known")
 	}
 	n := []Figure{fig("median turn angle", float64(x.MedianDeg), "degrees"), fig("k", float64(x.K), "steps")}
-	why := fmt.Sprintf("the median turn angle is %.0f° at k = %d (independent steps give 90°)", float64(x.MedianDeg), x.K)
+	why := fmt.Sprintf("the median turn angle is %.0f° at k = %d (independent steps give 90°), the signal is lost in %d of %d windows", float64(x.MedianDeg), x.K, x.Lost, x.Windows)
 	return decide(!x.Dominated, n, why, why+": dominated by noise")
 }
 

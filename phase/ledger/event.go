@@ -13,8 +13,12 @@ import (
 // eventClaim takes one event through the battery.
 func (e *Evidence) eventClaim(x phase.Event) Claim {
 	step := x.Step
+	name := x.Kind
+	if x.Kind == phase.KindProgress {
+		name = x.Measure
+	}
 	c := Claim{
-		ID: fmt.Sprintf("%s@%d", x.Kind, x.Step), Kind: KindEvent, Module: x.Module, Step: &step,
+		ID: fmt.Sprintf("%s@%d", name, x.Step), Kind: KindEvent, Module: x.Module, Step: &step,
 		Statement: x.String(),
 	}
 	c.battery([8]Check{

@@ -18,6 +18,8 @@ type Data struct {
 	Controls []Other       `json:"controls"` // in the order given
 	Features *Features     `json:"features"` // null when none were followed
 
+	Measured *Source `json:"measured"` // what run.divergence, run.robustness and a scored run.shift were measured on; null without them
+
 	Order     []Moment       `json:"order"` // events by step
 	Lags      []Lag          `json:"lags"`  // between kinds of events
 	Published Reference      `json:"published"`
@@ -36,6 +38,7 @@ type Settings struct {
 	Lambda     float64 `json:"lambda"`
 	Trained    string  `json:"trained"`
 
+	Rank   int      `json:"rank"`   // of fine-tunes in full, as asked for; 0 is the default
 	Habits []string `json:"habits"` // looked for in the answers
 	Window int      `json:"window"` // of answers, as asked for; 0 is the default
 }
@@ -94,13 +97,16 @@ type FeatureCurve struct {
 func build(in *inputs, o *Options) *Data {
 	d := &Data{
 		Format: Format, Run: in.Run.Report, Published: Medical(),
-		Settings: Settings{Name: in.Run.Report.Run, Ks: list(o.Phase.Ks), DebiasedKs: list(o.Phase.DebiasedKs), Rule: in.Run.Report.Filter.Rule, Tau: o.Phase.Tau, Lambda: o.lambda(), Trained: o.Trained, Habits: append([]string{}, o.Habits...), Window: o.Window},
+		Settings: Settings{Name: in.Run.Report.Run, Ks: list(o.Phase.Ks), DebiasedKs: list(o.Phase.DebiasedKs), Rule: in.Run.Report.Filter.Rule, Tau: o.Phase.Tau, Lambda: o.lambda(), Trained: o.Trained, Rank: o.Rank, Habits: append([]string{}, o.Habits...), Window: o.Window},
 		Seeds:    others(in.Seeds), Controls: others(in.Controls),
 		Features: features(in.Run.Trajectory, o.lambda()),
 		Claims:   ledger.Claims(&in.Evidence),
 	}
 	if in.Twin != nil {
 		d.Twin = in.Twin.Report
+	}
+	if !o.Measured.none() {
+		d.Measured = &o.Measured.Source
 	}
 	d.Order = order(d.Run.Events)
 	d.Lags = lags(d.Order, d.Run.Spacing)
@@ -120,10 +126,14 @@ func others(runs []ledger.Run) []Other {
 // other sums a run up.
 func other(role string, r *phase.Report) Other {
 	last := r.Checkpoints[len(r.Checkpoints)-1]
-	return Other{
+	out := Other{
 		Role: role, Checkpoints: len(r.Checkpoints), LastStep: last.Step, NormDelta: normDelta(&last), Noise: r.Noise, Events: r.Events,
-		Turns: r.Modules[len(r.Modules)-1].Turns, PCA: r.PCA.Ratios,
+		Turns: []phase.TurnAtK{}, PCA: r.PCA.Ratios,
 	}
+	if n := len(r.Modules); n > 0 {
+		out.Turns = r.Modules[n-1].Turns
+	}
+	return out
 }
 
 // normDelta is ‖ΔW‖ over all modules of a checkpoint.

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"agar/phase"
 )
@@ -23,7 +25,7 @@ type figure struct {
 
 // figures draws what there are numbers for.
 func (d *Data) figures() (out []figure, err error) {
-	for _, f := range []func(*Data) (*figure, error){drawTraining, drawNorms, drawTurn, drawPath, drawBehaviour, drawFeatures} {
+	for _, f := range []func(*Data) (*figure, error){drawTraining, drawMeasures, drawNorms, drawTurn, drawPath, drawBehaviour, drawDivergence, drawFeatures} {
 		x, err := f(d)
 		if err != nil {
 			return nil, err
@@ -42,6 +44,9 @@ func (d *Data) eventMarks() (out []mark) {
 		name := names[m.Kind]
 		if name == "" {
 			name = m.Kind
+		}
+		if m.Kind == phase.KindProgress {
+			name = strings.ReplaceAll(d.Run.Events[m.Event].Measure, "_", " ")
 		}
 		out = append(out, mark{kind: m.Kind, label: fmt.Sprintf("%s %d", name, m.Step), at: float64(m.Step), from: float64(m.Interval[0]), to: float64(m.Interval[1])})
 	}
@@ -151,6 +156,9 @@ func rowCurve(r *phase.Report, of func(*phase.ModuleRow) point) (c curve) {
 func bare(y phase.Number) point { return point{y: value(y), lo: math.NaN(), hi: math.NaN()} }
 
 func drawNorms(d *Data) (*figure, error) {
+	if len(d.Run.Modules) == 0 {
+		return nil, nil
+	}
 	columns := []struct {
 		label string
 		of    func(*phase.ModuleRow) phase.Number
@@ -168,14 +176,24 @@ func drawNorms(d *Data) (*figure, error) {
 			p.curves = append(p.curves, c)
 		}
 		c := rowCurve(d.Run, func(m *phase.ModuleRow) point { return bare(col.of(m)) })
+		if !slices.ContainsFunc(c.points, func(p point) bool { return !math.IsNaN(p.y) }) {
+			continue // a fine-tune in full has no A and no B
+		}
 		c.name, c.colour = "run", series[0]
 		p.curves = append(p.curves, c)
 		panels = append(panels, p)
 	}
+	if len(panels) == 0 {
+		return nil, nil
+	}
 	pic, err := stack("step", panels)
+	title, what := "Norms of the adapter", "ΔW = s·B·A"
+	if d.Run.Modules[0].Rank == 0 {
+		title, what = "Norm of the change", "ΔW = W − W_base"
+	}
 	return &figure{FigureInfo{
-		Name: "norms", Title: "Norms of the adapter", Sources: d.both("checkpoints"),
-		Caption: fmt.Sprintf("Frobenius norms at %d checkpoints%s; ΔW = s·B·A.%s", len(d.Run.Checkpoints), d.overModules(), d.marksNote()),
+		Name: "norms", Title: title, Sources: d.both("checkpoints"),
+		Caption: fmt.Sprintf("Frobenius norms at %d checkpoints%s; %s.%s", len(d.Run.Checkpoints), d.overModules(), what, d.marksNote()),
 	}, pic}, err
 }
 
@@ -195,6 +213,9 @@ func (d *Data) overModules() string {
 }
 
 func drawTurn(d *Data) (*figure, error) {
+	if len(d.Run.Modules) == 0 {
+		return nil, nil
+	}
 	plain := panel{y: "plain turn angle, degrees", marks: d.eventMarks(), zero: true}
 	for i, k := range d.Run.Ks {
 		c := rowCurve(d.Run, func(m *phase.ModuleRow) point { return lookup(m.Turn, k) })

@@ -10,9 +10,11 @@ import (
 	"strings"
 
 	"agar/activations/manifest"
+	"agar/model"
 	"agar/model/behaviour"
 	"agar/model/lora"
 	"agar/model/progress"
+	"agar/model/train"
 	"agar/phase"
 	"agar/phase/ledger"
 )
@@ -27,6 +29,7 @@ const (
 	roleTwinTrajectory = "twin trajectory"
 	roleHeldOut        = "held-out trajectory"
 	roleAnswers        = "answers"
+	roleBase           = "base"
 )
 
 func roleSeed(i int) string    { return fmt.Sprintf("seed %d", i+1) }
@@ -42,6 +45,9 @@ type inputs struct {
 func read(ctx context.Context, o *Options) (*inputs, error) {
 	in := &inputs{refs: map[string]manifest.Ref{}}
 	in.Trained, in.Lambda = o.Trained, o.lambda()
+	if err := in.base(o); err != nil {
+		return nil, err
+	}
 	run, err := in.run(ctx, o, roleRun, o.Run)
 	if err != nil {
 		return nil, err
@@ -72,15 +78,9 @@ func (in *inputs) runs(ctx context.Context, o *Options, role func(int) string, d
 	return out, nil
 }
 
-// run analyses one series.
+// run analyses one series: of adapters; of whole models against o.Base; or, of whole
+// models without it, by what the run wrote down of itself.
 func (in *inputs) run(ctx context.Context, o *Options, role, dir string) (*ledger.Run, error) {
-	s, err := lora.OpenSeries(dir)
-	if err != nil {
-		return nil, fmt.Errorf("report: %s: %w: %w", role, ErrInput, err)
-	}
-	if in.refs[role], err = seriesRef(s); err != nil {
-		return nil, fmt.Errorf("report: %s: %w", role, err)
-	}
 	po := o.Phase
 	po.NoHashes = false
 	po.Progress = progress.Func(func(e progress.Event) {
@@ -89,22 +89,54 @@ func (in *inputs) run(ctx context.Context, o *Options, role, dir string) (*ledge
 			o.Progress(e)
 		}
 	})
-	rep, err := phase.Analyse(ctx, s, po)
+	rep, end, files, err := analyse(ctx, o, dir, po)
 	if err != nil {
 		return nil, fmt.Errorf("report: %s: %w: %w", role, ErrInput, err)
 	}
-	last, err := s.Load(s.Len() - 1)
-	if err != nil {
-		return nil, fmt.Errorf("report: %s: %w: %w", role, ErrInput, err)
+	if in.refs[role], err = filesRef(dir, files); err != nil {
+		return nil, fmt.Errorf("report: %s: %w", role, err)
+	}
+	if o.Base != "" {
+		rename(rep, o.Base, roleBase)
+		rep.BaseModel = filepath.Base(filepath.Clean(o.Base))
 	}
 	rename(rep, dir, o.nameOf(role))
-	return &ledger.Run{Name: role, Report: rep, Final: last}, nil
+	rep.Run = o.nameOf(role)
+	return &ledger.Run{Name: role, Report: rep, Final: end}, nil
 }
 
-// rename calls a series by a name wherever the report has its path, which is where it
-// happened to lie.
+// analyse reports on a series and gives its end, nil where there are no adapters, and
+// the files that were read.
+func analyse(ctx context.Context, o *Options, dir string, po phase.Options) (*phase.Report, *lora.Adapter, []string, error) {
+	if o.Base != "" {
+		files, err := phase.FullFiles(dir)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		rep, end, err := phase.AnalyseFullEnd(ctx, dir, phase.FullOptions{Options: po, Base: o.Base, Rank: o.Rank})
+		return rep, end, files, err
+	}
+	s, rep, err := phase.AnalyseRun(ctx, dir, po)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if s == nil {
+		return rep, nil, phase.BareFiles(dir), nil
+	}
+	end, err := s.Load(s.Len() - 1)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	files, err := seriesFilesOf(s)
+	return rep, end, files, err
+}
+
+// rename calls a directory by a name wherever the report has its path, which is where
+// it happened to lie.
 func rename(rep *phase.Report, dir, name string) {
-	rep.Run = name
+	if rep.Progress != nil {
+		rep.Progress.Source = strings.ReplaceAll(rep.Progress.Source, dir, name)
+	}
 	for i, w := range rep.Warnings {
 		rep.Warnings[i] = strings.ReplaceAll(w, dir, name)
 	}
@@ -113,9 +145,8 @@ func rename(rep *phase.Report, dir, name string) {
 // seriesFiles are the files of a checkpoint that an analysis may read.
 var seriesFiles = []string{lora.WeightsFile, "adapter_model.bin", "steering_vector.pt", lora.ConfigFile}
 
-// seriesRef hashes every file of a series that the analysis reads.
-func seriesRef(s *lora.Series) (manifest.Ref, error) {
-	var names []string
+// seriesFilesOf are the files of a series that the analysis reads, as paths below it.
+func seriesFilesOf(s *lora.Series) (names []string, err error) {
 	add := func(path string) error {
 		rel, err := filepath.Rel(s.Run, path)
 		if err == nil {
@@ -129,23 +160,54 @@ func seriesRef(s *lora.Series) (manifest.Ref, error) {
 			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 				continue
 			} else if err != nil {
-				return manifest.Ref{}, err
+				return nil, err
 			}
 			if err := add(path); err != nil {
-				return manifest.Ref{}, err
+				return nil, err
 			}
 		}
 	}
 	if s.StateFile != "" {
 		if err := add(s.StateFile); err != nil {
-			return manifest.Ref{}, err
+			return nil, err
 		}
 	}
-	ref, err := manifest.RefOf(s.Run, names...)
+	if holding(s.Run, train.MeasuresFile) != "" {
+		names = append(names, train.MeasuresFile)
+	}
+	return names, nil
+}
+
+// filesRef hashes files below a directory.
+func filesRef(dir string, names []string) (manifest.Ref, error) {
+	if len(names) == 0 {
+		return manifest.Ref{}, fmt.Errorf("%w: %s: found no file to hash", ErrInput, dir)
+	}
+	ref, err := manifest.RefOf(dir, names...)
 	if len(names) == 1 { // of one file the reference names none
 		ref.Files = map[string]string{filepath.ToSlash(names[0]): ref.SHA256}
 	}
 	return ref, err
+}
+
+// base hashes the weights that fine-tunes in full are read against.
+func (in *inputs) base(o *Options) error {
+	if o.Base == "" {
+		return nil
+	}
+	t, err := model.OpenTensors(o.Base)
+	if err != nil {
+		return fmt.Errorf("report: %s: %w: %w", roleBase, ErrInput, err)
+	}
+	var names []string
+	for _, f := range t.Files() {
+		names = append(names, filepath.Base(f))
+	}
+	if err := t.Close(); err != nil {
+		return fmt.Errorf("report: %s: %w", roleBase, err)
+	}
+	in.refs[roleBase], err = filesRef(o.Base, names)
+	return err
 }
 
 // beside reads what lies beside the series, behaviour and trajectories, and labels
@@ -170,6 +232,7 @@ func (in *inputs) beside(o *Options) error {
 			return fmt.Errorf("report: %w: %w", ErrInput, err)
 		}
 	}
+	o.Measured.into(in.Run.Report)
 	if err := in.answers(o); err != nil {
 		return err
 	}
@@ -197,6 +260,9 @@ func (in *inputs) answers(o *Options) error {
 	in.Answers = &phase.AttributeOptions{Responses: r, Window: o.Window, Habits: habits}
 	rep := in.Run.Report
 	rep.AddAttributions(*in.Answers)
+	if rep.Shift != nil {
+		return nil // measured, with the likelihoods of whole answers
+	}
 	rep.Shift, err = phase.Shifted(context.Background(), phase.ShiftOptions{Responses: r, Window: o.Window, Habits: habits})
 	if errors.Is(err, phase.ErrResponses) {
 		rep.Warnings, err = append(rep.Warnings, fmt.Sprintf("the answers of successive snapshots were not compared: %d snapshots are fewer than two windows", len(r.Steps()))), nil

@@ -33,6 +33,9 @@ type Options struct {
 	Run  string // checkpoint series
 	Name string // what the report calls it; "": its directory's name
 
+	Base string // directory of the model that was fine-tuned, where checkpoints are whole models; of every series
+	Rank int    // top singular directions of each matrix, for Base; 0: 8
+
 	Twin     string   // the same recipe on benign data
 	Seeds    []string // the same recipe from other seeds
 	Controls []string // other data, an adapter of about the same size
@@ -45,6 +48,8 @@ type Options struct {
 	Answers string   // judged answers of the run: responses.arrow
 	Habits  []string // surface habits to look for in them: NAME=REGEXP, or the NAME of a column
 	Window  int      // snapshots on either side where answers are compared; 0: 1 across an event, 2 between snapshots
+
+	Measured *Measured // what running a model gave; nil for nothing
 
 	Trajectory     string // features of the run: trajectory.arrow
 	TwinTrajectory string // the same of the twin

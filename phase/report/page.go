@@ -44,13 +44,17 @@ func (d *Data) layout(figs []figure, refs map[string]manifest.Ref) *page {
 	p.list("What happened, in order", d.section(secOrder))
 	p.texts("What the twin shows", d.section(secTwin))
 	p.list("Behaviour", d.section(secBehaviour))
+	p.list("What the run measured of itself", d.section(secMeasures))
+	p.list("Divergence, loss and stability", d.section(secProbes))
 	p.list("What changes in the answers: misalignment or a habit", d.section(secAnswers))
 	if t := d.attributions(); len(t.rows) > 0 {
 		p.texts("", []Passage{{Text: attributionNote, Keys: []string{"run.attribution"}}})
 		p.blocks = append(p.blocks, block{table: t})
 	}
-	p.heading("Beside the published run")
-	p.blocks = append(p.blocks, block{table: d.reference()})
+	if len(d.Run.Modules) > 0 {
+		p.heading("Beside the published run")
+		p.blocks = append(p.blocks, block{table: d.reference()})
+	}
 	p.heading("Claims and what they went through")
 	p.texts("", []Passage{{Text: "A check passes only where it could have failed. ✓ passed, ✗ failed, – not run; what was not run is never counted as passed.", Keys: []string{"claims"}}})
 	p.blocks = append(p.blocks, block{table: d.matrix()})
@@ -239,9 +243,15 @@ func (d *Data) matrix() *table {
 	return t
 }
 
-// findings are the claims in words: each with what every check saw.
+// findings are the claims in words: each with what every check saw. Those of which
+// nothing was run are named together.
 func (d *Data) findings() (out []Passage) {
+	var idle []string
 	for i, c := range d.Claims {
+		if c.NotRun == len(c.Checks) {
+			idle = append(idle, "`"+c.ID+"`")
+			continue
+		}
 		var seen []string
 		for _, x := range c.Checks {
 			if x.Outcome != ledger.NotRun {
@@ -249,10 +259,13 @@ func (d *Data) findings() (out []Passage) {
 			}
 		}
 		text := fmt.Sprintf("`%s` %s.", c.ID, c.Verdict)
-		if len(seen) > 0 {
-			text += " " + strings.Join(seen, "; ") + "."
+		if c.Kind != ledger.KindEvent { // events are told above
+			text = fmt.Sprintf("`%s` (%s) %s.", c.ID, c.Statement, c.Verdict)
 		}
-		out = append(out, Passage{Text: text, Keys: []string{fmt.Sprintf("claims.%d", i)}})
+		out = append(out, Passage{Text: text + " " + strings.Join(seen, "; ") + ".", Keys: []string{fmt.Sprintf("claims.%d", i)}})
+	}
+	if len(idle) > 0 {
+		out = append(out, Passage{Text: "Nothing was run of " + strings.Join(idle, ", ") + ": no twin, other seeds or controls were given, and they rest on no statistic with a null.", Keys: []string{"claims"}})
 	}
 	return out
 }

@@ -26,6 +26,8 @@ type Verified struct {
 	Kernel  string `json:"kernel"`  // path of the numeric kernels that computed it anew
 	Made    string `json:"made_on"` // the path that made the report
 
+	Recorded []string `json:"recorded"` // files of the report that hold what running a model gave: taken as they are, not computed anew
+
 	Missing     []InputChange `json:"missing"`     // inputs that are not there
 	Changed     []InputChange `json:"changed"`     // inputs with another hash
 	Files       []InputChange `json:"files"`       // files of the report that are missing or changed
@@ -69,7 +71,7 @@ func Verify(ctx context.Context, dir string, vo VerifyOptions) (*Verified, error
 	if err != nil {
 		return nil, err
 	}
-	v := &Verified{Report: dir, Kernel: vo.Kernel, Made: m.Kernel, Missing: []InputChange{}, Changed: []InputChange{}, Files: []InputChange{}, Differences: []Difference{}}
+	v := &Verified{Report: dir, Kernel: vo.Kernel, Made: m.Kernel, Recorded: []string{}, Missing: []InputChange{}, Changed: []InputChange{}, Files: []InputChange{}, Differences: []Difference{}}
 	paths := locate(dir, m, c, vo.Inputs)
 	for _, role := range roles(m.Inputs) {
 		if err := v.input(role, paths[role], m.Inputs[role]); err != nil {
@@ -84,6 +86,13 @@ func Verify(ctx context.Context, dir string, vo VerifyOptions) (*Verified, error
 		return v, nil
 	}
 	o := options(c, paths)
+	if _, ok := m.Checksums[MeasuredFile]; ok {
+		v.Recorded = append(v.Recorded, MeasuredFile)
+		if o.Measured, err = readMeasured(dir); err != nil {
+			v.Unchecked = err.Error()
+			return v, nil
+		}
+	}
 	o.Progress = vo.Progress
 	again, err := Make(ctx, o)
 	if ctx.Err() != nil {
@@ -137,7 +146,7 @@ func locate(dir string, m manifest.Manifest, c content, given map[string]string)
 func options(c content, paths map[string]string) Options {
 	s := c.Settings
 	o := Options{
-		Run: paths[roleRun], Name: s.Name, Twin: paths[roleTwin], Trained: s.Trained, Lambda: s.Lambda,
+		Run: paths[roleRun], Name: s.Name, Base: paths[roleBase], Rank: s.Rank, Twin: paths[roleTwin], Trained: s.Trained, Lambda: s.Lambda,
 		Behaviour: directory(paths[roleBehaviour]), TwinBehaviour: directory(paths[roleTwinBehaviour]),
 		Trajectory: paths[roleTrajectory], TwinTrajectory: paths[roleTwinTrajectory], HeldOut: paths[roleHeldOut],
 		Answers: paths[roleAnswers], Habits: s.Habits, Window: s.Window,

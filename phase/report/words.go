@@ -22,6 +22,8 @@ const (
 	secOrder     = "order"
 	secTwin      = "twin"
 	secBehaviour = "behaviour"
+	secMeasures  = "measures"
+	secProbes    = "probes"
 	secAnswers   = "answers"
 	secFeatures  = "features"
 	secCaveats   = "caveats"
@@ -34,6 +36,8 @@ func (d *Data) say() {
 	w.events()
 	w.twin()
 	w.behaviour()
+	w.measures()
+	w.probes()
 	w.answers()
 	w.features()
 	w.caveats()
@@ -85,9 +89,22 @@ func kindName(kind string) string {
 	return kind
 }
 
+// eventName is kindName with the measure of progress.
+func eventName(e *phase.Event) string {
+	if e.Kind != phase.KindProgress {
+		return kindName(e.Kind)
+	}
+	if e.Statistic < 0 {
+		return "the fall of `" + e.Measure + "`"
+	}
+	return "the rise of `" + e.Measure + "`"
+}
+
 func (w *writer) summary() {
 	r := w.d.Run
 	first, last := r.Checkpoints[0].Step, r.Checkpoints[len(r.Checkpoints)-1].Step
+	what := fmt.Sprintf("%s, steps %d to %d, usually %d apart", count(len(r.Checkpoints), "checkpoint"), first, last, r.Spacing)
+	keys := []string{"run.run", "run.checkpoints", "run.spacing", "run.base_model", "run.modules"}
 	modules := r.Modules
 	if len(modules) > 1 {
 		modules = modules[:len(modules)-1] // the last is their combination
@@ -96,10 +113,22 @@ func (w *writer) summary() {
 	if r.BaseModel != "" {
 		base = "`" + r.BaseModel + "`"
 	}
-	w.add(secSummary, []string{"run.run", "run.checkpoints", "run.spacing", "run.base_model", "run.modules"},
-		"`%s` fine-tunes %s: %s, steps %d to %d, usually %d apart; %s adapted, `%s` of rank %d%s.",
-		r.Run, base, count(len(r.Checkpoints), "checkpoint"), first, last, r.Spacing, count(len(modules), "module"), modules[0].Name, modules[0].Rank, more(len(modules)))
+	switch {
+	case len(modules) == 0:
+		w.add(secSummary, keys, "`%s` trains a whole model: %s; it is reported by what it wrote down of itself, without angles and norms of a ΔW.", r.Run, what)
+	case modules[0].Rank == 0:
+		w.add(secSummary, keys, "`%s` fine-tunes %s in full: %s; %s changed, ΔW = W − W_base.", r.Run, base, what, matrices(len(modules)))
+	default:
+		w.add(secSummary, keys, "`%s` fine-tunes %s: %s; %s adapted, `%s` of rank %d%s.", r.Run, base, what, count(len(modules), "module"), modules[0].Name, modules[0].Rank, more(len(modules)))
+	}
 	w.add(secSummary, []string{"order", "claims"}, "%s", w.headline())
+}
+
+func matrices(n int) string {
+	if n == 1 {
+		return "1 matrix"
+	}
+	return fmt.Sprintf("%d matrices", n)
 }
 
 func more(n int) string {
@@ -112,15 +141,15 @@ func more(n int) string {
 // headline is what happened in one sentence.
 func (w *writer) headline() string {
 	if len(w.d.Order) == 0 {
-		return "No event was found: no turn of the adapter, no peak of the gradient norm, no change of behaviour."
+		return "No event was found: no turn, no peak of the gradient norm, no change of behaviour or of a measure."
 	}
 	var parts []string
 	for _, m := range w.d.Order {
-		parts = append(parts, fmt.Sprintf("%s at step %d", kindName(m.Kind), m.Step))
+		parts = append(parts, fmt.Sprintf("%s at step %d", eventName(&w.d.Run.Events[m.Event]), m.Step))
 	}
 	s := strings.Join(parts, ", then ")
 	s = strings.ToUpper(s[:1]) + s[1:]
-	if w.d.Run.Behaviour == nil {
+	if w.d.Run.Behaviour == nil && w.d.Run.Progress == nil {
 		return s + ". Behaviour was not measured: whether the model became misaligned, and when, this report does not know."
 	}
 	return s + "."
@@ -134,7 +163,7 @@ func (w *writer) events() {
 	}
 	for i, l := range w.d.Lags {
 		a, b := w.d.Order[l.From], w.d.Order[l.To]
-		text := fmt.Sprintf("From %s to %s: %s (%s by their intervals)", kindName(a.Kind), kindName(b.Kind), count(l.Steps, "step"), between(l.Interval))
+		text := fmt.Sprintf("From %s to %s: %s (%s by their intervals)", eventName(&w.d.Run.Events[a.Event]), eventName(&w.d.Run.Events[b.Event]), count(l.Steps, "step"), between(l.Interval))
 		if l.Interval[0] <= 0 {
 			text += "; their order is not settled"
 		}
@@ -185,6 +214,9 @@ func ints(x []int) string {
 
 func (w *writer) twin() {
 	d := w.d
+	if d.Twin == nil && len(d.Run.Modules) == 0 {
+		return // a model grown from nothing has no benign twin
+	}
 	if d.Twin == nil {
 		w.add(secTwin, []string{"twin"}, "No benign twin was given: what is said here cannot be told from what any fine-tuning does.")
 		return
@@ -231,35 +263,6 @@ func (w *writer) behaviour() {
 
 func measured(p phase.MeasurePoint) string {
 	return fmt.Sprintf("%s [%s, %s] of %d", num(p.Value, 3), num(p.Lo, 3), num(p.Hi, 3), p.N)
-}
-
-// answers says in words what explains what changes over the run and across each event;
-// the numbers are in the table of attributions.
-func (w *writer) answers() {
-	for i, a := range w.d.Run.Attribution {
-		keys := []string{fmt.Sprintf("run.attribution.%d", i)}
-		if a.Why != "" {
-			w.add(secAnswers, keys, "%s: %s.", w.d.across(a.Event), a.Why)
-			continue
-		}
-		var words []string
-		for _, h := range a.Habits {
-			words = append(words, h.Words())
-		}
-		w.add(secAnswers, keys, "%s: %s.", w.d.across(a.Event), strings.Join(words, "; "))
-	}
-	if len(w.d.Run.Attribution) > 0 && len(w.d.Settings.Habits) == 0 {
-		w.add(secAnswers, []string{"settings.habits"}, "No habit was named: only the length of answers could be told from misalignment.")
-	}
-}
-
-// across is what an attribution is about.
-func (d *Data) across(event int) string {
-	if event < 0 {
-		return "Over the whole run"
-	}
-	e := d.Run.Events[event]
-	return fmt.Sprintf("Across %s at step %d", kindName(e.Kind), e.Step)
 }
 
 func (w *writer) features() {

@@ -62,6 +62,11 @@ func Make(ctx context.Context, o Options) (*Report, error) {
 	if r.Files[DataFile], err = encode(d); err != nil {
 		return nil, err
 	}
+	if !o.Measured.none() {
+		if r.Files[MeasuredFile], err = o.Measured.file(); err != nil {
+			return nil, err
+		}
+	}
 	r.Files[ArrowFile], err = arrowBytes(d.Run)
 	return r, err
 }
