@@ -3,7 +3,6 @@ package gguf
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"agar/model/internal/pages"
 	"agar/model/tensor"
@@ -52,21 +51,9 @@ func Open(path string) (*File, error) {
 
 // openOne opens one file.
 func openOne(path string) (*File, error) {
-	h, err := os.Open(path)
+	m, err := pages.Map(path, headerSize, fmt.Sprintf("the %d of the header", headerSize))
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
-	}
-	defer h.Close()
-	st, err := h.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("gguf: %w", err)
-	}
-	if !st.Mode().IsRegular() || st.Size() < headerSize {
-		return nil, fmt.Errorf("gguf: %s: found %v of %d bytes, expected a file of at least %d", path, st.Mode().Type(), st.Size(), headerSize)
-	}
-	m, err := mmap.Map(h, mmap.RDONLY, 0)
-	if err != nil {
-		return nil, fmt.Errorf("gguf: %s: mapping: %w", path, err)
 	}
 	f, err := parse(path, m)
 	if err != nil {

@@ -3,7 +3,6 @@ package safetensors
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -34,7 +33,7 @@ type Tensor struct {
 // Open maps the file at path and checks its header against its length. The
 // caller must Close it.
 func Open(path string) (*File, error) {
-	m, err := mapFile(path)
+	m, err := pages.Map(path, 8, "the 8 of the header length")
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
@@ -44,37 +43,6 @@ func Open(path string) (*File, error) {
 	}
 	f.m = m
 	return f, nil
-}
-
-// mapFile maps a regular file of at least eight bytes for reading.
-func mapFile(path string) (mmap.MMap, error) {
-	fd, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer fd.Close()
-	st, err := fd.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: found a %s, expected a file", path, kind(st.Mode()))
-	}
-	if st.Size() < 8 {
-		return nil, fmt.Errorf("%s: truncated: found %d bytes, expected at least the 8 of the header length", path, st.Size())
-	}
-	m, err := mmap.Map(fd, mmap.RDONLY, 0)
-	if err != nil {
-		return nil, fmt.Errorf("map %s: %w", path, err)
-	}
-	return m, nil
-}
-
-func kind(m os.FileMode) string {
-	if m.IsDir() {
-		return "directory"
-	}
-	return "special file (" + m.Type().String() + ")"
 }
 
 // Release makes no page of the file resident until it is touched again.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"agar/model/internal/pages"
@@ -27,7 +26,7 @@ type File struct {
 // Errors name the file and the place in it; one that wraps ErrClass says that the
 // file asks for a Python class or function that is not data.
 func Open(path string) (*File, error) {
-	m, err := mapFile(path)
+	m, err := pages.Map(path, 1, "what torch.save writes")
 	if err != nil {
 		return nil, fmt.Errorf("torchfile: %w", err)
 	}
@@ -41,27 +40,6 @@ func Open(path string) (*File, error) {
 
 // Release makes no page of the file resident until it is touched again.
 func (f *File) Release() { pages.Release(f.m) }
-
-// mapFile maps a regular file that is not empty.
-func mapFile(path string) (mmap.MMap, error) {
-	fd, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer fd.Close()
-	st, err := fd.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() || st.Size() == 0 {
-		return nil, fmt.Errorf("%s: found %v of %d bytes, expected a file of torch.save", path, st.Mode().Type(), st.Size())
-	}
-	m, err := mmap.Map(fd, mmap.RDONLY, 0)
-	if err != nil {
-		return nil, fmt.Errorf("map %s: %w", path, err)
-	}
-	return m, nil
-}
 
 // zipMagic starts a zip archive, legacyMagic a file of torch before 1.6: the
 // pickled number 0x1950a86a20f9469cfc6c.
