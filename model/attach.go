@@ -104,7 +104,7 @@ func (m *Model) Attach(l *lora.Adapter, o AttachOptions) (*Adapter, error) {
 func (m *Model) fitting(l *lora.Adapter) error {
 	r := m.Match(l)
 	switch {
-	case len(l.Modules) == 0:
+	case len(l.Modules) == 0 && len(l.Saved) == 0:
 		return fmt.Errorf("found no modules")
 	case len(r.Unmatched) > 0:
 		note := ""

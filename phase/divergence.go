@@ -40,7 +40,7 @@ type DivergenceAt struct {
 // them.
 type ProbeOptions struct {
 	Model   *model.Model
-	Series  *lora.Series
+	Series  *lora.Series // of adapters, or of whole models (model.OpenRun), one of which is in memory at a time
 	Docs    activations.Documents
 	On      string    // OnAnswers or OnText; "": OnAnswers
 	Steps   []int     // checkpoints to visit; nil: all
@@ -85,7 +85,7 @@ func (o *ProbeOptions) open(ctx context.Context) (*sweep, int, error) {
 	for _, w := range ws {
 		documents[w.doc] = true
 	}
-	s, err := newSweep(ctx, o.Model, ws, last.FirstLayer())
+	s, err := newSweep(ctx, o.Model, ws, max(last.FirstLayer(), 0))
 	if err != nil {
 		return nil, 0, fmt.Errorf("phase: probe: %w", err)
 	}
@@ -98,11 +98,7 @@ func (o *ProbeOptions) attach(step int) (*model.Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("phase: probe: %w", err)
 	}
-	l, err := lora.Load(c.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("phase: probe: %w", err)
-	}
-	a, err := o.Model.Attach(l, model.AttachOptions{AllowZero: true})
+	a, err := o.Model.AttachCheckpoint(c.Dir, model.AttachOptions{AllowZero: true})
 	if err != nil {
 		return nil, fmt.Errorf("phase: probe: %w", err)
 	}
@@ -131,7 +127,7 @@ func Diverge(ctx context.Context, o ProbeOptions) (*Divergence, error) {
 		if err != nil {
 			return nil, err
 		}
-		if first := a.FirstLayer(); first < s.first && !a.LoRA().Zero() {
+		if first := max(a.FirstLayer(), 0); first < s.first && !a.LoRA().Zero() {
 			return nil, fmt.Errorf("phase: probe: %s adapts block %d, the last checkpoint none before %d", a.LoRA().Dir, first, s.first)
 		}
 		for _, lambda := range o.Lambdas {
@@ -146,8 +142,12 @@ func Diverge(ctx context.Context, o ProbeOptions) (*Divergence, error) {
 	return d, nil
 }
 
-// normOf is ‖ΔW‖ of all modules together.
+// normOf is ‖ΔW‖ of all modules together; missing of a whole model, whose ΔW is not
+// known without the base's weights.
 func normOf(l *lora.Adapter) float64 {
+	if whole(l) {
+		return float64(Missing())
+	}
 	sum := 0.0
 	for i := range l.Modules {
 		n := l.Modules[i].NormDelta()
@@ -156,12 +156,51 @@ func normOf(l *lora.Adapter) float64 {
 	return math.Sqrt(sum)
 }
 
-// AddDivergence puts what Diverge measured beside the checkpoints.
+// whole tells whether a checkpoint is a model that was fine-tuned in full.
+func whole(l *lora.Adapter) bool { return len(l.Modules) == 0 && len(l.Saved) > 0 }
+
+// AddDivergence puts what Diverge measured beside the checkpoints, and the norms of
+// whole models beside what was measured.
 func (r *Report) AddDivergence(d *Divergence) {
 	r.Divergence = d
+	for i := range d.At {
+		if x := &d.At[i]; !x.NormDelta.OK() {
+			if c, ok := r.at(x.Step); ok {
+				x.NormDelta = Number(math.Abs(x.Lambda)) * c.norm()
+			}
+		}
+	}
 	for _, x := range d.At {
 		if c, ok := r.at(x.Step); ok && x.Lambda == d.Lambda {
 			c.KLModelBase, c.KLBaseModel, c.ProbeLoss = x.KLModelBase.Value, x.KLBaseModel.Value, x.Loss.Value
 		}
+	}
+}
+
+// norm is ‖ΔW‖ over all modules of a checkpoint.
+func (c *CheckpointRow) norm() Number {
+	switch {
+	case c.Combined != nil:
+		return c.Combined.NormDelta
+	case len(c.Modules) == 1:
+		return c.Modules[0].NormDelta
+	}
+	return Missing()
+}
+
+// AddRobustness puts what Robust measured into the report, with the norms of a whole
+// model's matrices.
+func (r *Report) AddRobustness(x *Robustness) {
+	r.Robustness = x
+	c, ok := r.at(x.Step)
+	if x.Norm.OK() || !ok || len(c.Modules) == 0 {
+		return
+	}
+	x.Norm = 0
+	for _, m := range c.Modules {
+		x.Norm += m.NormDelta / Number(len(c.Modules))
+	}
+	for i := range x.Efficiency {
+		x.Efficiency[i].Norm = Number(x.Efficiency[i].Fraction) * x.Norm
 	}
 }

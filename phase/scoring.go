@@ -3,6 +3,7 @@ package phase
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"agar/model"
@@ -59,8 +60,15 @@ func (m *ModelScoring) state(step int) (*model.Adapter, error) {
 		m.states = map[int]*model.Adapter{}
 	}
 	m.states[step] = a
+	if whole(a.LoRA()) && len(m.states) > wholeStates {
+		delete(m.states, slices.Min(slices.Collect(maps.Keys(m.states))))
+	}
 	return a, nil
 }
+
+// wholeStates is how many whole models are kept in memory: as many snapshots as share
+// a window with one, at the default window.
+const wholeStates = 7
 
 // open tokenizes answers and computes what all states share.
 func (m *ModelScoring) open(ctx context.Context, answers []Response) error {
@@ -77,7 +85,7 @@ func (m *ModelScoring) open(ctx context.Context, answers []Response) error {
 		ws[i].doc = int32(i)
 	}
 	m.answers = answers
-	m.s, err = newSweep(ctx, m.Model, ws, last.FirstLayer())
+	m.s, err = newSweep(ctx, m.Model, ws, max(last.FirstLayer(), 0))
 	return err
 }
 

@@ -84,7 +84,8 @@ func (o RobustnessOptions) filled() (RobustnessOptions, error) {
 	return o, nil
 }
 
-// Robust measures efficiency and stability of one checkpoint.
+// Robust measures efficiency and stability of one checkpoint, of a whole model
+// efficiency alone: it has no factors to perturb.
 func Robust(ctx context.Context, o RobustnessOptions) (*Robustness, error) {
 	o, err := o.filled()
 	if err != nil {
@@ -97,6 +98,9 @@ func Robust(ctx context.Context, o RobustnessOptions) (*Robustness, error) {
 	a, err := o.attach(o.Steps[0])
 	if err != nil {
 		return nil, err
+	}
+	if whole(a.LoRA()) {
+		o.Draws = -1 // no factors that could be turned
 	}
 	r := &robust{RobustnessOptions: o, s: s, a: a}
 	r.out = &Robustness{Step: o.Steps[0], On: o.On, Documents: documents, Tokens: len(s.target), Stability: []StabilityCurve{}}
@@ -121,6 +125,10 @@ type robust struct {
 
 func (r *robust) norms() {
 	modules := r.a.LoRA().Modules
+	if whole(r.a.LoRA()) {
+		r.out.Norm, r.out.NormWithoutScale = Missing(), Missing()
+		return
+	}
 	with, without := 0.0, 0.0
 	for i := range modules {
 		n := modules[i].NormDelta()

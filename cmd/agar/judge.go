@@ -72,7 +72,7 @@ manifest.json. A run that was stopped goes on with --resume.`,
 	o.template.add(c)
 	o.by.add(c)
 	f := c.Flags()
-	f.StringVar(&o.run, "run", "", "checkpoint series to measure")
+	f.StringVar(&o.run, "run", "", "checkpoint series to measure, of adapters or of whole models")
 	f.IntSliceVar(&o.checkpoints, "checkpoint", nil, "these `steps` of the run (default all)")
 	f.IntVar(&o.every, "every", 1, "each `N`th checkpoint of the run, the last one always")
 	lambdaFlag(f, &o.lambdas)

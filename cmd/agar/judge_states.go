@@ -64,14 +64,33 @@ func runRef(run string, states []behaviour.State) (manifest.Ref, error) {
 		if err != nil {
 			return manifest.Ref{}, err
 		}
-		for _, name := range []string{lora.WeightsFile, "adapter_model.bin", lora.SteeringFile} {
-			if _, err := os.Stat(filepath.Join(s.Dir, name)); err == nil {
-				files = append(files, filepath.Join(rel, name))
-				break
-			}
+		names, err := weightFiles(s.Dir)
+		if err != nil {
+			return manifest.Ref{}, err
+		}
+		for _, name := range names {
+			files = append(files, filepath.Join(rel, name))
 		}
 	}
 	return manifest.RefOf(run, files...)
+}
+
+// weightFiles are the files with the weights of a checkpoint: an adapter's, else a
+// whole model's.
+func weightFiles(dir string) (names []string, err error) {
+	for _, name := range []string{lora.WeightsFile, "adapter_model.bin", lora.SteeringFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return []string{name}, nil
+		}
+	}
+	t, err := model.OpenTensors(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range t.Files() {
+		names = append(names, filepath.Base(f))
+	}
+	return names, t.Close()
 }
 
 // states are the models to measure, ascending by step and dial, the base first.
@@ -96,7 +115,7 @@ func (o *judgeOptions) states(c *cobra.Command, m *model.Model) ([]behaviour.Sta
 // series adds checkpoints of the run at every dial. They are attached when their
 // turn comes, one at a time.
 func (o *judgeOptions) series(c *cobra.Command, m *model.Model, out []behaviour.State) ([]behaviour.State, error) {
-	s, err := lora.OpenSeries(o.run)
+	s, err := model.OpenRun(o.run)
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -114,11 +133,12 @@ func (o *judgeOptions) series(c *cobra.Command, m *model.Model, out []behaviour.
 			if heldDir == ck.Dir {
 				return held, nil
 			}
-			a, err := attachDir(m, ck.Dir, true, func(string) {})
+			held, heldDir = nil, "" // a whole model is in memory once
+			a, err := m.AttachCheckpoint(ck.Dir, model.AttachOptions{AllowZero: true})
 			if err == nil {
 				held, heldDir = a, ck.Dir
 			}
-			return a, err
+			return a, refused(err)
 		}
 		for _, l := range sortedFloats(o.lambdas) {
 			out = append(out, behaviour.State{Step: ck.Step, Dir: ck.Dir, Open: open, Lambda: l})

@@ -90,6 +90,7 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 	r := newReporter(c)
 	defer r.close()
 	po.Progress = progress.Func(r.report).Named("phase")
+	o.follow.model = cmp.Or(o.follow.model, o.full.base)
 	s, rep, err := o.full.analyse(c.Context(), run, po)
 	if err != nil {
 		return refused(err)
@@ -115,7 +116,7 @@ func runPhase(c *cobra.Command, run string, o phaseOptions) error {
 		return err
 	}
 	if o.follow.asked() && s == nil {
-		return refused(fmt.Errorf("%s: found no adapters whose features could be followed, expected checkpoint-N/adapter_model.safetensors", run))
+		return refused(fmt.Errorf("%s: found no adapters whose features could be followed, expected checkpoint-N/adapter_model.safetensors; --reduce makes adapters of whole models", run))
 	}
 	if o.follow.asked() {
 		if res.Trajectory, err = o.follow.run(c, s, r); err != nil {

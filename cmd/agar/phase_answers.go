@@ -52,7 +52,10 @@ func (o *answersOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series
 		return refused(err)
 	}
 	rep.AddAttributions(phase.AttributeOptions{Responses: so.Responses, Window: o.window, Habits: so.Habits})
-	if on.model != "" && s != nil {
+	if on.model != "" {
+		if s, err = seriesOf(s, rep); err != nil {
+			return err
+		}
 		m, err := openModel(on.model)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ func (o *fullOptions) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.base, "base", "", "`MODEL` that was fine-tuned, where checkpoints hold whole models: norms and turns of W − W_base")
 	f.IntVar(&o.rank, "rank", 8, "top singular directions of each matrix, for --base; negative for none")
-	f.StringVar(&o.reduce, "reduce", "", "write the checkpoints as adapters of --rank to `DIR`, for --sae, --kl and dials")
+	f.StringVar(&o.reduce, "reduce", "", "write the checkpoints as adapters of --rank to `DIR`, for --sae")
 }
 
 func (o *fullOptions) check() error {

@@ -41,8 +41,9 @@ func (o *probeOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, 
 	if on.data == "" || on.model == "" {
 		return usagef("agar phase: --kl and --stability need --data and --model as well")
 	}
-	if s == nil {
-		return refused(fmt.Errorf("%s: found no adapters that could be probed, expected checkpoint-N/adapter_model.safetensors", rep.Run))
+	s, err := seriesOf(s, rep)
+	if err != nil {
+		return err
 	}
 	m, err := openModel(on.model)
 	if err != nil {
@@ -69,9 +70,20 @@ func (o *probeOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, 
 	}
 	return o.with(c, m, s, on, r, func(p phase.ProbeOptions) error {
 		x, err := phase.Robust(c.Context(), phase.RobustnessOptions{ProbeOptions: p, Epsilons: o.epsilons, Draws: o.draws, Seed: on.seed})
-		rep.Robustness = x
+		if err == nil {
+			rep.AddRobustness(x)
+		}
 		return err
 	})
+}
+
+// seriesOf is the series of adapters, or of the whole models of a run without any.
+func seriesOf(s *lora.Series, rep *phase.Report) (*lora.Series, error) {
+	if s != nil {
+		return s, nil
+	}
+	s, err := model.OpenRun(rep.Run)
+	return s, refusedIf(err)
 }
 
 // measured is what running the model gave, for a report; nil where none was run.

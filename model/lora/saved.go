@@ -67,12 +67,12 @@ func (r *Reader) savedParameter(k savedKey) (Saved, error) {
 	}
 	s := Saved{Module: k.module, Param: k.param, DType: t.dtype, Shape: slices.Clone(t.shape), Data: slices.Clone(t.data),
 		Shared: !copied && !r.Config.TieWeights}
-	return s, s.finite(k.tensor)
+	return s, s.Finite(k.tensor)
 }
 
-// finite refuses NaN and infinite values. A vocabulary's worth of rows is looked
-// at in pieces.
-func (s *Saved) finite(name string) error {
+// Finite refuses NaN and infinite values, under the tensor's name. A vocabulary's
+// worth of rows is looked at in pieces.
+func (s *Saved) Finite(name string) error {
 	const piece = 1 << 14
 	size := dtypeSize[s.DType]
 	x := make([]float32, min(piece, len(s.Data)/size))
