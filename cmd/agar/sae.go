@@ -89,6 +89,20 @@ func loadSAE(dir string) (*sae.SAE, string, error) {
 	return s, hook, nil
 }
 
+// openBoth reads a dictionary and a capture, and settles on a hook: the one asked
+// for, that of the dictionary, or the only one there is.
+func openBoth(dir, capture, asked string) (*sae.SAE, *activations.Store, string, error) {
+	s, hook, err := loadSAE(dir)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if asked != "" {
+		hook = asked
+	}
+	store, hook, err := openStore(capture, hook)
+	return s, store, hook, err
+}
+
 // dirRef names a directory by the hash of one of its files.
 func dirRef(dir, file string) (manifest.Ref, error) {
 	r, err := manifest.RefOf(dir, file)

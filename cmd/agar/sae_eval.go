@@ -41,14 +41,7 @@ func newSAEEval() *cobra.Command {
 }
 
 func runEval(c *cobra.Command, dir, capture string, o evalOptions) error {
-	s, hook, err := loadSAE(dir)
-	if err != nil {
-		return err
-	}
-	if o.hook != "" {
-		hook = o.hook
-	}
-	store, hook, err := openStore(capture, hook)
+	s, store, hook, err := openBoth(dir, capture, o.hook)
 	if err != nil {
 		return err
 	}

@@ -60,14 +60,7 @@ their context), in one pass and bounded memory.`,
 }
 
 func runIndex(c *cobra.Command, dir, capture string, o indexOptions) error {
-	s, hook, err := loadSAE(dir)
-	if err != nil {
-		return err
-	}
-	if o.hook != "" {
-		hook = o.hook
-	}
-	store, hook, err := openStore(capture, hook)
+	s, store, hook, err := openBoth(dir, capture, o.hook)
 	if err != nil {
 		return err
 	}
