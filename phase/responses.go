@@ -22,6 +22,8 @@ type Response struct {
 	Tokens                           int
 	Truncated                        bool
 	Label                            string // "" where a judgement failed
+	// Scores are those of the columns score_…, by scale; absent where a judgement failed.
+	Scores map[string]float64
 	// Columns are the further columns that ReadResponses was asked for, by name; ""
 	// where there is no value.
 	Columns map[string]string

@@ -51,6 +51,7 @@ func (o *answersOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series
 	if so.Responses, err = phase.ReadResponses(o.file(), phase.Columns(so.Habits)...); err != nil {
 		return refused(err)
 	}
+	rep.AddThresholds(so.Responses)
 	rep.AddAttributions(phase.AttributeOptions{Responses: so.Responses, Window: o.window, Habits: so.Habits})
 	if on.model != "" {
 		if s, err = seriesOf(s, rep); err != nil {
@@ -115,6 +116,9 @@ func printShift(w io.Writer, s *phase.Shift) error {
 
 // printAttributions says for every event what of the answers changes across it.
 func printAttributions(w io.Writer, rep *phase.Report) {
+	if rep.Thresholds != nil {
+		fmt.Fprintln(w, rep.Thresholds)
+	}
 	for i, a := range rep.Attribution {
 		if i == 0 {
 			fmt.Fprintln(w, "\nwhat of the answers changes over the run and across each event, by judged answers (Jensen–Shannon bits less those of shuffled answers; p; change of the misaligned share with its 95 % interval):")

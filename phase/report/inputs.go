@@ -259,6 +259,7 @@ func (in *inputs) answers(o *Options) error {
 	}
 	in.Answers = &phase.AttributeOptions{Responses: r, Window: o.Window, Habits: habits}
 	rep := in.Run.Report
+	rep.AddThresholds(r)
 	rep.AddAttributions(*in.Answers)
 	if rep.Shift != nil {
 		return nil // measured, with the likelihoods of whole answers

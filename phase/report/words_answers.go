@@ -21,6 +21,9 @@ func (w *writer) answers() {
 			}
 		}
 	}
+	if t := w.d.Run.Thresholds; t != nil {
+		w.add(secAnswers, []string{"run.thresholds"}, "%s.", t)
+	}
 	for i, a := range w.d.Run.Attribution {
 		keys := []string{fmt.Sprintf("run.attribution.%d", i)}
 		if a.Why != "" {
