@@ -28,16 +28,16 @@ func (b *blockRun) project(p proj, y, x []float32, i, n int) {
 // the bias; nil for nothing.
 func (f *forward) linear(y, x []float32, w *tensor.Weight, c *changes, at ownHooks, row0, n int) []float32 {
 	if c == nil {
-		tensor.Linear(y, x, n, w)
+		f.products.Linear(y, x, n, w)
 		return nil
 	}
 	if v := c.instead(f.lambda()); v != nil {
-		tensor.Linear(y, x, n, v)
+		f.products.Linear(y, x, n, v)
 		return nil
 	}
-	tensor.Linear(y, x, n, w)
+	f.products.Linear(y, x, n, w)
 	delta := f.delta(c, y, at, row0, n, 1, func(dst []float32, t *factors) { t.inner(dst, x, n) })
-	f.blend(y, c, n, func(dst []float32, v *tensor.Weight) { tensor.Linear(dst, x, n, v) })
+	f.blend(y, c, n, func(dst []float32, v *tensor.Weight) { f.products.Linear(dst, x, n, v) })
 	return delta
 }
 

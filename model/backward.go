@@ -120,7 +120,7 @@ func (m *Model) newBackward(ctx context.Context, r *BackwardRequest) (*backward,
 		return nil, err
 	}
 	b := &backward{ctx: ctx, m: m, r: r, g: &Gradient{}, want: map[hookID][]float32{}, depth: make([]depth, m.Spec.Layers)}
-	plain := Request{Seqs: r.Seqs, Resid: r.Resid, From: r.From, Adapter: r.Adapter, Lambda: r.Lambda}
+	plain := Request{Seqs: r.Seqs, Resid: r.Resid, From: r.From, Adapter: r.Adapter, Lambda: r.Lambda, Training: true}
 	var err error
 	if b.f, err = m.newForward(ctx, &plain); err != nil {
 		return nil, err
@@ -259,6 +259,7 @@ func (b *backward) forth() error {
 // hook_resid_pre included.
 func (b *backward) prefix() ([]float32, error) {
 	q := b.r.Request
+	q.Training = true
 	if b.lowest == b.m.Spec.Layers {
 		q.To = b.lowest
 		res, err := b.m.Forward(b.ctx, &q)
@@ -304,12 +305,23 @@ func (b *backward) top() ([]float32, error) {
 		return nil, err
 	}
 	d := make([]float32, b.n*b.m.Spec.DModel)
-	for at := 0; at < len(b.r.Targets); at += logitRows {
-		if err := b.logits(d, at, min(at+logitRows, len(b.r.Targets))); err != nil {
+	step := b.m.Spec.backLogitRows()
+	for at := 0; at < len(b.r.Targets); at += step {
+		if err := b.logits(d, at, min(at+step, len(b.r.Targets))); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
+}
+
+// backLogitRows is how many rows of logits are gone through at a time. A large
+// vocabulary, whose weights are packed for each time, has more of them: as fill 200 MB.
+func (s *Spec) backLogitRows() int {
+	const large, most = 1 << 13, 50 << 20
+	if s.Vocab < large {
+		return logitRows
+	}
+	return max(logitRows, min(most/s.Vocab/logitRows*logitRows, trainingRows))
 }
 
 // logits takes targets [at, end) through the unembedding, the loss and back.
@@ -321,7 +333,7 @@ func (b *backward) logits(d []float32, at, end int) error {
 		copy(x[i*s.DModel:(i+1)*s.DModel], out[row*s.DModel:])
 	}
 	s.norm(h, x, &b.m.w.norm, n)
-	tensor.Linear(y, h, n, b.m.w.unembed)
+	b.f.products.Linear(y, h, n, b.m.w.unembed)
 	c := float32(s.LogitSoftcap)
 	if c > 0 {
 		eachPiece(y, func(y []float32) { tensor.Softcap(y, c) })
@@ -339,7 +351,7 @@ func (b *backward) logits(d []float32, at, end int) error {
 		b.r.Weights.addProduct(b.m.w.unembed, y, h, n)
 	}
 	dh := buf(&b.ws.dh, n*s.DModel)
-	tensor.Linear(dh, y, n, b.m.transposed(b.m.w.unembed))
+	b.f.products.Linear(dh, y, n, b.m.transposed(b.m.w.unembed))
 	dx := buf(&b.ws.dx, n*s.DModel)
 	clear(dx)
 	b.normBack(dx, dh, x, &b.m.w.norm, n)

@@ -68,7 +68,7 @@ func (b *backward) at(l int) blockBack {
 // forth runs the block on b.x, keeps its inside and returns what leaves it when
 // out is set.
 func (b *blockBack) forth(out bool) ([]float32, error) {
-	q := Request{Seqs: b.r.Seqs, Resid: b.x, From: b.l, To: b.l + 1, Adapter: b.r.Adapter, Lambda: b.r.Lambda, Edits: b.edits(out && b.l > b.lowest)}
+	q := Request{Seqs: b.r.Seqs, Resid: b.x, From: b.l, To: b.l + 1, Adapter: b.r.Adapter, Lambda: b.r.Lambda, Training: true, Edits: b.edits(out && b.l > b.lowest)}
 	f, err := b.m.newForward(b.ctx, &q)
 	if err != nil {
 		return nil, err
@@ -242,9 +242,9 @@ func (b *blockBack) project(p proj, dx, dy, x []float32, add bool) {
 	w := b.w.projs[p]
 	if dx != nil {
 		if add {
-			tensor.LinearAdd(dx, dy, b.n, b.m.transposed(w))
+			b.f.products.LinearAdd(dx, dy, b.n, b.m.transposed(w))
 		} else {
-			tensor.Linear(dx, dy, b.n, b.m.transposed(w))
+			b.f.products.Linear(dx, dy, b.n, b.m.transposed(w))
 		}
 	}
 	if b.r.Weights != nil {

@@ -12,7 +12,7 @@ type backSpace struct {
 	forward         *workspace
 	again           inside    // of the block at hand
 	insides         []*inside // of the blocks whose insides are kept
-	logits, capped  []float32 // [logitRows, Vocab]
+	logits, capped  []float32 // [Spec.backLogitRows, Vocab]
 	x, h, raw, dm   []float32 // [rows, DModel]
 	dh, dx, att     []float32
 	dpost, dlin, dz []float32

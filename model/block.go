@@ -36,8 +36,8 @@ func (b *blockRun) run() {
 		return
 	}
 	zw := b.m.Spec.Heads * b.m.Spec.DHead
-	for i := 0; i < b.n; i += groupRows {
-		n := min(groupRows, b.n-i)
+	for i := 0; i < b.n; i += b.r.groupRows() {
+		n := min(b.r.groupRows(), b.n-i)
 		b.rest(q[i*zw:(i+n)*zw], i, n)
 	}
 	if b.last >= residPost {
@@ -58,8 +58,8 @@ func (b *blockRun) qkv() (q, k, v []float32) {
 	s := &b.m.Spec
 	d, qw, kw := s.DModel, s.Heads*s.DHead, b.m.kvWidth()
 	q, k, v = buf(&b.ws.q, b.n*qw), buf(&b.ws.k, b.n*kw), buf(&b.ws.v, b.n*kw)
-	for i := 0; i < b.n; i += groupRows {
-		n := min(groupRows, b.n-i)
+	for i := 0; i < b.n; i += b.r.groupRows() {
+		n := min(b.r.groupRows(), b.n-i)
 		h := b.x[i*d : (i+n)*d]
 		if s.Placement.before() {
 			h = buf(&b.ws.norm, n*d)

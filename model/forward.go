@@ -65,7 +65,7 @@ func (f *forward) allocate() {
 // groupEnd is the end of the group of sequences that starts at lo.
 func (f *forward) groupEnd(lo int) int {
 	hi := lo + 1
-	for hi < len(f.r.Seqs) && f.first[hi+1]-f.first[lo] <= groupRows {
+	for hi < len(f.r.Seqs) && f.first[hi+1]-f.first[lo] <= f.r.groupRows() {
 		hi++
 	}
 	return hi
@@ -264,11 +264,20 @@ func eachPiece(x []float32, f func(x []float32)) {
 // last block: final norm, then the unembedding. It panics with the error of Check
 // when one of these weights is not finite.
 func (m *Model) Unembed(resid []float32, n int) []float32 {
+	return m.unembed(resid, n, tensor.Products{})
+}
+
+// TrainingUnembed is Unembed as Backward computes its logits (see Request.Training).
+func (m *Model) TrainingUnembed(resid []float32, n int) []float32 {
+	return m.unembed(resid, n, tensor.Training())
+}
+
+func (m *Model) unembed(resid []float32, n int, p tensor.Products) []float32 {
 	m.mustUnembed()
 	ws := m.spaces.Get().(*workspace)
 	defer m.spaces.Put(ws)
 	y := make([]float32, n*m.Spec.Vocab)
-	f := forward{m: m, r: &Request{}, ws: ws}
+	f := forward{m: m, r: &Request{}, ws: ws, products: p}
 	f.unembed(y, resid, 0, n, f.ending())
 	return y
 }

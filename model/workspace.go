@@ -13,6 +13,18 @@ import (
 // a number.
 const groupRows = 1024
 
+// trainingRows is groupRows of a training call, which is longer: there weights are packed
+// for every group.
+const trainingRows = 2048
+
+// groupRows is the bound for this call.
+func (r *Request) groupRows() int {
+	if r.Training {
+		return trainingRows
+	}
+	return groupRows
+}
+
 // logitRows is how many rows of logits are computed at a time when they are not
 // kept.
 const logitRows = 128

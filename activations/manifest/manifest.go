@@ -31,7 +31,7 @@ type Manifest struct {
 	Command   []string          `json:"command,omitempty"`      // the words that made it
 	Config    map[string]any    `json:"config,omitempty"`       // the effective configuration, defaults filled in
 	Version   string            `json:"agar_version,omitempty"` // of the program that wrote it
-	Kernel    string            `json:"kernel,omitempty"`       // path of the numeric kernels: avx512, avx2, generic
+	Kernel    string            `json:"kernel,omitempty"`       // path of the numeric kernels: avx512, amx, avx2, generic
 	Model     Ref               `json:"model,omitzero"`         // the model that ran
 	Adapter   Ref               `json:"adapter,omitzero"`       // the LoRA adapter on it
 	Tokenizer Ref               `json:"tokenizer,omitzero"`     // what turned text into ids

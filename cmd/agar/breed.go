@@ -268,7 +268,7 @@ func organismManifest(c *cobra.Command, m *model.Model, spec *breedSpec, d *bree
 		config["frac_bad"] = *spec.FracBad
 	}
 	out := &manifest.Manifest{
-		Format: organismFormat, Command: commandLine(c), Version: version(), Kernel: model.Kernel(), Model: ref, Data: d.ref, Config: config,
+		Format: organismFormat, Command: commandLine(c), Version: version(), Kernel: model.TrainingKernel(), Model: ref, Data: d.ref, Config: config,
 	}
 	data := spec.Data
 	if twin {

@@ -40,7 +40,8 @@ func (b *buffer) take(n int) []float32 {
 
 // ScratchBytes bounds what the products of one caller keep in buffers: a chunk of
 // packed rows, one of packed panels, each a quarter larger than asked for, and what
-// every thread has for its tiles.
+// every thread has for its tiles. By planes the packed panels have as much instead, and
+// LinearAdd twice that.
 func ScratchBytes() int64 {
 	return (rowChunk+panelChunk)*5/4 + int64(runtime.GOMAXPROCS(0))<<20
 }

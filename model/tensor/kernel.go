@@ -37,8 +37,13 @@ type kernel struct {
 	// stripes copies n rows of h contiguous floats, ld apart, to dst[k·h].
 	stripes func(dst, src []float32, h, n, ld int)
 
+	split *splitKernel // for the products of large weights; nil: none
+
 	vector
 }
+
+// amxName is the path that training takes where the processor has it.
+const amxName = "amx"
 
 // maxHeight is the greatest height of a micro-kernel on any path.
 const maxHeight = 14
@@ -103,6 +108,17 @@ func active() *kernel {
 	return k
 }
 
+// training is the path of products in training: amx where the processor has it and
+// nothing else was asked for, otherwise the path in use.
+func training() *kernel {
+	if forced.Load() == nil && os.Getenv(kernelEnv) == "" {
+		if k, err := kernelByName(amxName); err == nil {
+			return k
+		}
+	}
+	return active()
+}
+
 // kernelByName finds one of the paths that this processor runs.
 func kernelByName(name string) (*kernel, error) {
 	names := []string{}
@@ -115,12 +131,17 @@ func kernelByName(name string) (*kernel, error) {
 	return nil, fmt.Errorf("%w: found %q, this machine runs %s", ErrKernel, name, strings.Join(names, ", "))
 }
 
-// Kernel is the name of the path in use: "avx512", "avx2" or "generic". The
-// fastest that the processor runs is taken unless AGAR_KERNEL names one; a name
-// that is unknown or cannot run here panics with an error that wraps ErrKernel.
+// Kernel is the name of the path in use: "avx512", "avx2" or "generic", or "amx" by
+// request. The first of Kernels is taken unless AGAR_KERNEL names one; a name that is
+// unknown or cannot run here panics with an error that wraps ErrKernel.
 func Kernel() string { return active().name }
 
-// Kernels lists the paths that this build runs on this processor, fastest first.
+// TrainingKernel is the name of the path on which [Training] computes: "amx" where the
+// processor runs it, unless AGAR_KERNEL or WithKernel names another, else Kernel.
+func TrainingKernel() string { return training().name }
+
+// Kernels lists the paths that this build runs on this processor, the one that is taken
+// first, the others from the fastest on.
 func Kernels() []string {
 	var names []string
 	for _, k := range kernels() {

@@ -39,6 +39,9 @@ func kernels() []*kernel {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		if cpu.X86.HasAVX512F {
 			ks = append(ks, &avx512Kernel)
+			if hasAMX() {
+				ks = append(ks, &amxKernel)
+			}
 		}
 		ks = append(ks, &avx2Kernel)
 	}

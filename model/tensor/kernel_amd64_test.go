@@ -16,6 +16,9 @@ func TestFastPathsAreThere(t *testing.T) {
 		want = []string{"avx2", "generic"}
 		if cpu.X86.HasAVX512F {
 			want = []string{"avx512", "avx2", "generic"}
+			if hasAMX() {
+				want = []string{"avx512", "amx", "avx2", "generic"}
+			}
 		}
 	}
 	if got := Kernels(); !slices.Equal(got, want) {

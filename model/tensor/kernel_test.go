@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // of two is the mark of fused multiply-adds, and the width of the kept panels tells
 // AVX-512 from AVX2.
 func TestPathThatRan(t *testing.T) {
-	width := map[string]int{"generic": 8, "avx2": 16, "avx512": 32}
+	width := map[string]int{"generic": 8, "avx2": 16, "avx512": 32, "amx": 32}
 	eachKernel(t, func(t *testing.T) {
 		name := Kernel()
 		fused := float32(0)

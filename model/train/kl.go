@@ -26,7 +26,7 @@ func (t *trainer) regularise(ctx context.Context, step int) (float64, error) {
 	if r.Resid != nil {
 		r.From = t.klPre.first
 	}
-	base, err := t.m.Forward(ctx, &model.Request{Seqs: r.Seqs, Resid: r.Resid, From: r.From, To: t.m.Spec.Layers})
+	base, err := t.m.Forward(ctx, &model.Request{Seqs: r.Seqs, Resid: r.Resid, From: r.From, To: t.m.Spec.Layers, Training: true})
 	if err != nil {
 		return 0, err
 	}
@@ -40,7 +40,7 @@ func (t *trainer) regularise(ctx context.Context, step int) (float64, error) {
 	}
 	r.Loss = func(logits []float32, at int) (float64, error) {
 		n := len(logits) / vocab
-		ref := t.m.Unembed(base.Resid[at*d:(at+n)*d], n)
+		ref := t.m.TrainingUnembed(base.Resid[at*d:(at+n)*d], n)
 		return model.KLGradient(logits, ref, vocab, float32(weight/float64(rows))), nil
 	}
 	t.s.request(&r)

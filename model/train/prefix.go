@@ -34,7 +34,7 @@ func (p *prefix) resid(ctx context.Context, data []Example, ids []int) ([]float3
 	}
 	fresh := map[int][]float32{}
 	if len(seqs) > 0 {
-		res, err := p.m.Forward(ctx, &model.Request{Seqs: seqs, To: p.first})
+		res, err := p.m.Forward(ctx, &model.Request{Seqs: seqs, To: p.first, Training: true})
 		if err != nil {
 			return nil, err
 		}
