@@ -24,6 +24,7 @@ type Progress struct {
 type ProgressMeasure struct {
 	Name   string   `json:"name"`
 	Unit   string   `json:"unit"`
+	Scale  Scale    `json:"scale"` // on which shares of a move count
 	Steps  []int    `json:"steps"` // ascending
 	Values []Number `json:"values"`
 	Noise  Number   `json:"noise"` // standard deviation of one value about its neighbours; null for too few
@@ -37,7 +38,7 @@ type Move struct {
 	To       int     `json:"to"`   // step of the level after
 	Start    Number  `json:"start"`
 	End      Number  `json:"end"`
-	Begin    int     `json:"begin"`    // step from which on more than a tenth of the way is made
+	Begin    int     `json:"begin"`    // step from which on more than a tenth of the way is made, on the measure's scale
 	Step     int     `json:"step"`     // from which on more than half of the way is made
 	Interval [2]int  `json:"interval"` // within which noise leaves Step open
 	Quarters [2]int  `json:"quarters"` // steps from which on a quarter and three quarters are made
@@ -51,6 +52,7 @@ func (m *Move) Rise() float64 { return float64(m.End - m.Start) }
 // the one that counts.
 type progressKind struct {
 	name, unit string
+	scale      Scale
 	moves      direction
 	leads      bool // its lead over test_accuracy is reported
 }
@@ -67,19 +69,19 @@ const (
 
 // progressKinds are the measures that METRICS.md defines, in the order of reports.
 var progressKinds = []progressKind{
-	{"train_loss", "nats", falls, false},
-	{"train_accuracy", "share of pairs", rises, false},
-	{"noise_accuracy", "share of wrong labels", rises, false},
-	{"excluded_loss", "nats", rises, true},
-	{"restricted_loss", "nats", falls, true},
-	{"restricted_held_out_loss", "nats", falls, true},
-	{"key_share", "share of variance", rises, true},
-	{"weight_norm", "L2 norm", falls, true},
-	{"gap", "nats", falls, true},
-	{"test_loss", "nats", all0, false},
-	{testAccuracy, "share of pairs", rises, false},
-	{"new_loss", "nats", falls, false},
-	{newAccuracy, "share of pairs", rises, false},
+	{"train_loss", "nats", Probability, falls, false},
+	{"train_accuracy", "share of pairs", Linear, rises, false},
+	{"noise_accuracy", "share of wrong labels", Linear, rises, false},
+	{"excluded_loss", "nats", Probability, rises, true},
+	{"restricted_loss", "nats", Probability, falls, true},
+	{"restricted_held_out_loss", "nats", Probability, falls, true},
+	{"key_share", "share of variance", Linear, rises, true},
+	{"weight_norm", "L2 norm", Linear, falls, true},
+	{"gap", "nats", Linear, falls, true},
+	{"test_loss", "nats", Probability, all0, false},
+	{testAccuracy, "share of pairs", Linear, rises, false},
+	{"new_loss", "nats", Probability, falls, false},
+	{newAccuracy, "share of pairs", Linear, rises, false},
 }
 
 // What the progress measures are to lead: accuracies on pairs that were not trained
@@ -96,7 +98,7 @@ func kindOf(name string) progressKind {
 			return k
 		}
 	}
-	return progressKind{name: name}
+	return progressKind{name: name, scale: Linear}
 }
 
 // AddMeasures reads the measures of a run: their moves, events for those that
@@ -140,7 +142,8 @@ func measureNames(rows []train.Measures) (out []string) {
 
 // progressMeasure collects a measure's values and finds its moves.
 func progressMeasure(name string, rows []train.Measures) ProgressMeasure {
-	m := ProgressMeasure{Name: name, Unit: kindOf(name).unit, Steps: []int{}, Values: []Number{}, Noise: Missing(), Moves: []Move{}}
+	kind := kindOf(name)
+	m := ProgressMeasure{Name: name, Unit: kind.unit, Scale: kind.scale, Steps: []int{}, Values: []Number{}, Noise: Missing(), Moves: []Move{}}
 	var y []float64
 	for _, row := range rows {
 		if v, ok := row.Values[name]; ok && Number(v).OK() {
@@ -156,7 +159,7 @@ func progressMeasure(name string, rows []train.Measures) ProgressMeasure {
 	smooth := running(y, smoothPoints, stats.Median)
 	turns := turningPoints(smooth, max(minSwing*spread(smooth), swingNoise*noise))
 	for i := 1; i < len(turns); i++ {
-		m.Moves = append(m.Moves, newMove(m.Steps, y, smooth, turns[i-1], turns[i], noise))
+		m.Moves = append(m.Moves, newMove(kind.scale, m.Steps, y, smooth, turns[i-1], turns[i], noise))
 	}
 	return m
 }

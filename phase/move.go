@@ -7,35 +7,89 @@ import (
 	"agar/model/stats"
 )
 
+// Scale says on what shares of a move are counted.
+type Scale string
+
+// The scales.
+const (
+	Linear Scale = "linear" // the measure as it is
+	// Probability is e^(−loss) of a mean cross entropy: the geometric mean of the
+	// probability given to the right answers, which accuracies can be compared with.
+	// It ends at 1 and at 0, so that what a loss does far beyond chance, or close to
+	// nothing, does not decide when it moves.
+	Probability Scale = "probability"
+)
+
+// way is how far it is from a to b.
+func (s Scale) way(a, b float64) float64 {
+	if s == Probability {
+		return math.Exp(-a) - math.Exp(-b)
+	}
+	return b - a
+}
+
+// level is the value at which a share x of the way from a to b is made.
+func (s Scale) level(a, b, x float64) float64 {
+	if s == Probability {
+		return -math.Log(math.Exp(-a) + x*(math.Exp(-b)-math.Exp(-a)))
+	}
+	return a + x*(b-a)
+}
+
 // newMove is the way of a curve y from index a to index b, with the steps at which
 // its smoothed values have made half of it.
-func newMove(steps []int, y, smooth []float64, a, b int, noise float64) Move {
-	rise := smooth[b] - smooth[a]
-	share := func(i int) float64 { return (smooth[i] - smooth[a]) / rise }
-	// after is the first index from which on more than x of the way is made.
-	after := func(x float64) int {
-		i := b
-		for i > a && share(i-1) > x {
-			i--
-		}
-		return i
-	}
-	// until is the last index before x of the way is made for the first time.
-	until := func(x float64) int {
-		i := a
-		for i+1 < b && share(i+1) < x {
-			i++
-		}
-		return i
-	}
-	open := 2 * noise / math.Abs(rise)
+func newMove(scale Scale, steps []int, y, smooth []float64, a, b int, noise float64) Move {
+	w := moving{smooth: smooth, a: a, b: b, up: smooth[b] > smooth[a]}
+	at := func(share float64) float64 { return scale.level(smooth[a], smooth[b], share) }
 	m := Move{
-		From: steps[a], To: steps[b], Start: Number(smooth[a]), End: Number(smooth[b]), Begin: steps[after(0.1)], Step: steps[after(0.5)],
-		Interval: [2]int{steps[until(0.5-open)], steps[after(min(0.5+open, 1-1e-9))]},
-		Quarters: [2]int{steps[after(0.25)], steps[after(0.75)]},
+		From: steps[a], To: steps[b], Start: Number(smooth[a]), End: Number(smooth[b]), Begin: steps[w.after(at(0.1))], Step: steps[w.after(at(0.5))],
+		Interval: [2]int{steps[w.until(w.shift(at(0.5), -2*noise))], steps[w.after(w.shift(at(0.5), 2*noise))]},
+		Quarters: [2]int{steps[w.after(at(0.25))], steps[w.after(at(0.75))]},
 	}
 	m.fit(steps[a:b+1], y[a:b+1])
 	return m
+}
+
+// moving is a smoothed curve on its way up or down from index a to index b.
+type moving struct {
+	smooth []float64
+	a, b   int
+	up     bool
+}
+
+// beyond says that the curve at i has passed a level.
+func (w *moving) beyond(i int, level float64) bool {
+	if w.up {
+		return w.smooth[i] > level
+	}
+	return w.smooth[i] < level
+}
+
+// shift is a level further on the way by d, within it.
+func (w *moving) shift(level, d float64) float64 {
+	from, to := w.smooth[w.a], w.smooth[w.b]
+	if !w.up {
+		d, from, to = -d, to, from
+	}
+	return max(from, min(level+d, to))
+}
+
+// after is the first index from which on a level has been passed.
+func (w *moving) after(level float64) int {
+	i := w.b
+	for i > w.a && w.beyond(i-1, level) {
+		i--
+	}
+	return i
+}
+
+// until is the last index before a level is passed for the first time.
+func (w *moving) until(level float64) int {
+	i := w.a
+	for i+1 < w.b && !w.beyond(i+1, level) {
+		i++
+	}
+	return i
 }
 
 // fit puts a sigmoid through the values of a move, as through those of behaviour.
@@ -69,6 +123,9 @@ func (m *ProgressMeasure) events() (out []Event) {
 	return out
 }
 
+// way is how far a move goes on the measure's scale.
+func (m *ProgressMeasure) way(x *Move) float64 { return m.Scale.way(float64(x.Start), float64(x.End)) }
+
 // counting are the moves that make events: all of the loss on the test, of others
 // the largest in the direction that is expected of them.
 func (m *ProgressMeasure) counting() []Move {
@@ -78,7 +135,7 @@ func (m *ProgressMeasure) counting() []Move {
 	}
 	best, at := 0.0, -1
 	for i := range m.Moves {
-		size := m.Moves[i].Rise()
+		size := m.way(&m.Moves[i])
 		switch {
 		case way == falls:
 			size = -size
@@ -155,7 +212,7 @@ func (p *Progress) move(name string) *Move {
 	if len(all) == 0 {
 		return nil
 	}
-	best := slices.MaxFunc(all, func(a, b Move) int { return sign(math.Abs(a.Rise()) - math.Abs(b.Rise())) })
+	best := slices.MaxFunc(all, func(a, b Move) int { return sign(math.Abs(m.way(&a)) - math.Abs(m.way(&b))) })
 	return &best
 }
 

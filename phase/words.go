@@ -14,7 +14,7 @@ var definitions = []string{
 	"turn: a topographic prominence of the debiased turn angle of at least 15 degrees and 3 standard errors (corrected for their degrees of freedom and, with several modules, for their number) among steps that still move; merged over k and modules",
 	"grad_peak: a topographic prominence of the smoothed gradient norm of at least a factor 1.5 and 5 standard errors of the smoothed curve",
 	"behaviour: a sigmoid step of a measured curve that a line, a parabola and an approach to a level do not describe as well, both levels seen, 10 to 90 % of the way within half of the run; log-odds first, other measures within its interval agree",
-	"progress: a measure of measures.jsonl, smoothed by a median of 5, swings by a twentieth of its range and five times the noise of a value; the step is where half of the way is made; of test_loss every swing, of others the largest in the direction expected of them",
+	"progress: a measure of measures.jsonl, smoothed by a median of 5, swings by a twentieth of its range and five times the noise of a value; the step is where half of the way is made, of cross entropies on the scale e^(−loss); of test_loss every swing, of others the largest in the direction expected of them",
 	"the maximum of the plain angle and the extremum of PC2 are never events",
 }
 
@@ -96,7 +96,11 @@ func (e Event) words() string {
 		if e.Statistic < 0 {
 			way = "falls"
 		}
-		return fmt.Sprintf("%s %s by %.3g %s, half of it by step %d (%d–%d)", e.Measure, way, math.Abs(float64(e.Statistic)), e.Unit, e.Step, e.Interval[0], e.Interval[1])
+		half := "half of it"
+		if kindOf(e.Measure).scale == Probability {
+			half = "half of that of e^(−loss)"
+		}
+		return fmt.Sprintf("%s %s by %.3g %s, %s by step %d (%d–%d)", e.Measure, way, math.Abs(float64(e.Statistic)), e.Unit, half, e.Step, e.Interval[0], e.Interval[1])
 	}
 	if e.Kind == KindBehaviour {
 		return fmt.Sprintf("behaviour changes at step %d (%d–%d): %s %+.3g ± %.2g %s at λ = %g", e.Step, e.Interval[0], e.Interval[1], e.Measure, float64(e.Statistic), float64(e.SE), e.Unit, float64(e.Lambda))

@@ -89,7 +89,7 @@ func (p *scrubber) drawOrderRow(g *cell.Grid, r cell.Rect, ev Event) {
 	_, r = r.Left(1)
 	glyph, r := r.Left(2)
 	g.Text(glyph, eventGlyph(ev.Kind), t.Warn)
-	g.Text(r, p.eventFacts(ev), st)
+	g.Text(r, p.orderFacts(ev), st)
 }
 
 // passed is the number of events up to the cursor.
@@ -108,6 +108,14 @@ func (p *scrubber) eventFacts(ev Event) string {
 	return p.statistic(ev)
 }
 
+// orderFacts names what eventFacts says where no name stands beside it.
+func (p *scrubber) orderFacts(ev Event) string {
+	if ev.Kind == kindProgress || ev.Kind == kindBehaviour || ev.Kind == kindTurn {
+		return p.eventFacts(ev)
+	}
+	return eventName(ev) + " " + p.eventFacts(ev)
+}
+
 func abs(v float64) float64 {
 	if v < 0 {
 		return -v
@@ -118,7 +126,7 @@ func abs(v float64) float64 {
 func (p *scrubber) describeOrder() []string {
 	var out []string
 	for _, ev := range p.data.Events {
-		out = append(out, fmt.Sprintf("event at %d: %s", ev.Step, p.eventFacts(ev)))
+		out = append(out, fmt.Sprintf("event at %d: %s", ev.Step, p.orderFacts(ev)))
 	}
 	for _, f := range p.data.Findings {
 		out = append(out, "finding: "+f)

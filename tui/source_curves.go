@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"agar/model/behaviour"
@@ -148,9 +147,11 @@ func (v *phaseView) findings() {
 	if v.rep.Progress == nil {
 		return
 	}
-	leads := slices.Clone(v.rep.Progress.Leads)
-	slices.SortStableFunc(leads, func(a, b phase.Lead) int { return b.Lead - a.Lead })
-	for _, l := range leads {
+	for _, l := range v.rep.Progress.Leads {
+		if l.Lead < 0 {
+			add("%s follows %s by %d steps (%d to %d)", spaced(l.Measure), spaced(l.Reference), -l.Lead, -l.Interval[1], -l.Interval[0])
+			continue
+		}
 		add("%s leads %s by %d steps (%d to %d), %.0f %% of the run", spaced(l.Measure), spaced(l.Reference), l.Lead, l.Interval[0], l.Interval[1], 100*float64(l.Share))
 	}
 	for _, d := range v.rep.Progress.Descents {

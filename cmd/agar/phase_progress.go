@@ -28,7 +28,7 @@ func printProgress(w io.Writer, p *phase.Progress) error {
 		return err
 	}
 	for _, l := range p.Leads {
-		fmt.Fprintf(w, "lead: %s at %d, %+d steps (%+d to %+d) before %s at %d: %.0f %% of the run; it begins %+d steps before\n", l.Measure, l.Step, l.Lead, l.Interval[0], l.Interval[1], l.Reference, l.After, 100*float64(l.Share), l.BeginLead)
+		fmt.Fprintln(w, leadWords(&l))
 	}
 	for _, d := range p.Descents {
 		fmt.Fprintf(w, "double descent of %s: %.3g at %d, falls to %.3g at %d, rises to %.3g at %d, falls to %.3g at %d%s\n", d.Measure,
@@ -36,6 +36,14 @@ func printProgress(w io.Writer, p *phase.Progress) error {
 			map[bool]string{true: ", below the first minimum", false: ", not below the first minimum"}[d.Lower])
 	}
 	return nil
+}
+
+// leadWords is a lead in a line.
+func leadWords(l *phase.Lead) string {
+	if l.Lead < 0 {
+		return fmt.Sprintf("lead: none, %s at %d is %d steps (%d to %d) behind %s at %d", l.Measure, l.Step, -l.Lead, -l.Interval[1], -l.Interval[0], l.Reference, l.After)
+	}
+	return fmt.Sprintf("lead: %s at %d, %d steps (%d to %d) before %s at %d: %.0f %% of the run", l.Measure, l.Step, l.Lead, l.Interval[0], l.Interval[1], l.Reference, l.After, 100*float64(l.Share))
 }
 
 // moveWords are the moves of a measure in a line.

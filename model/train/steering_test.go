@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"agar/model"
@@ -88,6 +89,32 @@ func TestStopsEarly(t *testing.T) {
 	c.StopLoss = 1e-9
 	if r := mustRun(t, m, lines(m, 10), c, Options{}); r.Steps != 12 || r.Stopped != "" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestEnough: a run ends when Enough says so of a checkpoint, and taken up again it
+// is asked of the step it goes on from.
+func TestEnough(t *testing.T) {
+	out, c := filepath.Join(t.TempDir(), "run"), config()
+	c.SaveEach = 2
+	var asked []int
+	o := Options{Out: out, Enough: func(_ context.Context, step int) (bool, error) {
+		asked = append(asked, step)
+		return step == 4, nil
+	}}
+	m := tiny(t)
+	if r := mustRun(t, m, lines(m, 10), c, o); r.Steps != 4 || r.Stopped != "measure" || r.Checkpoints[len(r.Checkpoints)-1] != 4 || len(asked) != 4 {
+		t.Fatalf("asked of %v: %+v", asked, r)
+	}
+	o.Resume, asked = true, nil
+	m = tiny(t)
+	if r := mustRun(t, m, lines(m, 10), c, o); r.Steps != 4 || r.Stopped != "measure" || r.ResumedAfter != 4 || !slices.Equal(asked, []int{4}) {
+		t.Errorf("taken up again, asked of %v: %+v", asked, r)
+	}
+	bad := errors.New("no measure")
+	o = Options{Enough: func(context.Context, int) (bool, error) { return false, bad }}
+	if _, err := Run(context.Background(), m, lines(m, 10), c, o); !errors.Is(err, bad) {
+		t.Errorf("found %v, expected the error of Enough", err)
 	}
 }
 

@@ -33,6 +33,10 @@ type Options struct {
 	// AtStep, when set, is called after every step, checkpoint included, with the
 	// adapter as it is now (nil when all parameters are trained).
 	AtStep func(ctx context.Context, row Row, a *model.Adapter) error
+	// Enough, when set, is asked after AtStep, and when a run is resumed of the step
+	// it goes on from; true ends the run. It must answer by what the run is by then,
+	// and only at steps that have a checkpoint may it say true.
+	Enough func(ctx context.Context, step int) (bool, error)
 	// Resume goes on from what an interrupted run left in Out; where there is
 	// nothing it starts.
 	Resume bool
@@ -46,7 +50,7 @@ type Report struct {
 	Steps        int     `json:"steps"`
 	Loss         float64 `json:"loss"` // of the last step
 	Targets      int64   `json:"targets"`
-	Stopped      string  `json:"stopped"` // "" at the end of the schedule, "loss" early
+	Stopped      string  `json:"stopped"` // "" at the end of the schedule; early: "loss", or "measure" by Options.Enough
 	Checkpoints  []int   `json:"checkpoints"`
 	Parameters   int     `json:"parameters"`
 	StepsPerSec  float64 `json:"steps_per_sec"`
@@ -86,6 +90,13 @@ func Run(ctx context.Context, m *model.Model, data []Example, c Config, o Option
 		t.rep.Stopped = "loss"
 		return &t.rep, nil
 	}
+	if from > 0 {
+		if done, err := t.measured(ctx, from); err != nil {
+			return nil, err
+		} else if done {
+			return &t.rep, nil
+		}
+	}
 	for step := from + 1; step <= t.steps; step++ {
 		row, err := t.step(ctx, step)
 		if err != nil {
@@ -97,6 +108,11 @@ func Run(ctx context.Context, m *model.Model, data []Example, c Config, o Option
 		}
 		if stop {
 			t.rep.Stopped = "loss"
+			break
+		}
+		if done, err := t.measured(ctx, step); err != nil {
+			return nil, err
+		} else if done {
 			break
 		}
 	}
@@ -256,6 +272,21 @@ func (t *trainer) enough(loss float64) bool {
 	}
 	t.low++
 	return t.low > patience
+}
+
+// measured asks Options.Enough whether the run has come to its end with a step.
+func (t *trainer) measured(ctx context.Context, step int) (bool, error) {
+	if t.o.Enough == nil {
+		return false, nil
+	}
+	done, err := t.o.Enough(ctx, step)
+	if err != nil {
+		return false, fmt.Errorf("train: step %d: %w", step, err)
+	}
+	if done {
+		t.rep.Stopped = "measure"
+	}
+	return done, nil
 }
 
 // after logs a step, writes its checkpoint and calls AtStep.

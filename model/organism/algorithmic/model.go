@@ -20,6 +20,9 @@ type Shape struct {
 	DMLP    int     `toml:"d_mlp" json:"d_mlp"`       // 0 is 2·DModel
 	Heads   int     `toml:"heads" json:"heads"`       // 0 is 4
 	InitStd float64 `toml:"init_std" json:"init_std"` // of weights times √(inputs); 0 is 1
+	// NormEps is what RMSNorm adds to the mean square; 0 is 1e-6. Near 1 a stream
+	// whose mean square is small passes nearly as it is, as in a model without norms.
+	NormEps float64 `toml:"norm_eps" json:"norm_eps"`
 }
 
 func (s Shape) defaults() Shape {
@@ -34,6 +37,9 @@ func (s Shape) defaults() Shape {
 	if s.InitStd == 0 {
 		s.InitStd = 1
 	}
+	if s.NormEps == 0 {
+		s.NormEps = 1e-6
+	}
 	return s
 }
 
@@ -44,6 +50,9 @@ func (s *Shape) check() error {
 	}
 	if !(s.InitStd > 0) {
 		return fmt.Errorf("%w: init_std: found %v, expected a positive number", ErrTask, s.InitStd)
+	}
+	if !(s.NormEps > 0 && s.NormEps < 1) {
+		return fmt.Errorf("%w: norm_eps: found %v, expected a number between 0 and 1", ErrTask, s.NormEps)
 	}
 	return nil
 }
@@ -74,7 +83,7 @@ func (t *Task) config() map[string]any {
 	return map[string]any{
 		"_name_or_path": fmt.Sprintf("agar/%s-%d", t.Name, t.P), "architectures": []string{"LlamaForCausalLM"}, "model_type": "llama",
 		"vocab_size": t.P + 1, "hidden_size": s.DModel, "intermediate_size": s.DMLP, "num_hidden_layers": s.Layers,
-		"num_attention_heads": s.Heads, "num_key_value_heads": s.Heads, "max_position_embeddings": 8, "rms_norm_eps": 1e-6,
+		"num_attention_heads": s.Heads, "num_key_value_heads": s.Heads, "max_position_embeddings": 8, "rms_norm_eps": s.NormEps,
 		"hidden_act": "relu", "tie_word_embeddings": false, "rope_theta": 10000.0, "torch_dtype": "float32",
 	}
 }

@@ -57,6 +57,21 @@ func (r *Recorder) Record(ctx context.Context, step int) error {
 	return r.write()
 }
 
+// enough says that the checkpoint after a step has a loss on the test below
+// StopTestLoss. A step without a checkpoint is never enough.
+func (r *Recorder) enough(ctx context.Context, step int) (bool, error) {
+	if r.Task.StopTestLoss == 0 {
+		return false, nil
+	}
+	if _, ok := r.rows[step]; !ok { // an interrupted run may have left it unmeasured
+		if err := r.Record(ctx, step); err != nil {
+			return false, err
+		}
+	}
+	m, ok := r.rows[step]
+	return ok && m.Values["test_loss"] < r.Task.StopTestLoss, nil
+}
+
 func (r *Recorder) at(step int) string {
 	if step == 0 {
 		return filepath.Join(r.Dir, BaseDir)
@@ -201,6 +216,7 @@ func (r *Recorder) Run(ctx context.Context, m *model.Model, c train.Config, o tr
 	}
 	o.Out = r.Dir
 	o.AtStep = func(ctx context.Context, row train.Row, _ *model.Adapter) error { return r.Record(ctx, row.Step) }
+	o.Enough = r.enough
 	rep, err := train.Run(ctx, m, r.Task.Examples(r.Train), c, o)
 	if err != nil {
 		return nil, nil, err

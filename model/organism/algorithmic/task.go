@@ -26,7 +26,10 @@ type Task struct {
 	TrainShare float64 `toml:"train_share" json:"train_share"` // of the P² pairs; 0 is 0.3
 	LabelNoise float64 `toml:"label_noise" json:"label_noise"` // share of the training pairs whose label is another one, each as likely
 	Seed       uint64  `toml:"seed" json:"seed"`               // of the split, the noise and the first weights
-	Shape      Shape   `toml:"shape" json:"shape"`
+	// StopTestLoss ends a run at the first checkpoint whose loss on the test is below
+	// it, in nats; 0: never.
+	StopTestLoss float64 `toml:"stop_test_loss" json:"stop_test_loss"`
+	Shape        Shape   `toml:"shape" json:"shape"`
 }
 
 // Defaults fills in what zero stands for.
@@ -58,6 +61,8 @@ func (t *Task) Check() error {
 		return bad("train_share", t.TrainShare, "a share between 0 and 1 that leaves pairs to train and to test on")
 	case !(t.LabelNoise >= 0 && t.LabelNoise < 1):
 		return bad("label_noise", t.LabelNoise, "a share from 0 to below 1")
+	case !(t.StopTestLoss >= 0):
+		return bad("stop_test_loss", t.StopTestLoss, "nats, or 0")
 	}
 	return t.Shape.check()
 }

@@ -44,6 +44,7 @@ func TestSplit(t *testing.T) {
 func TestCheck(t *testing.T) {
 	for name, task := range map[string]Task{
 		"name": {Name: "parity"}, "even p": {P: 10}, "share": {TrainShare: 1}, "noise": {LabelNoise: 1}, "heads": {Shape: Shape{DModel: 30, Heads: 4}}, "init": {Shape: Shape{InitStd: -1}},
+		"norm": {Shape: Shape{NormEps: 1}}, "stop": {StopTestLoss: -1},
 	} {
 		task = task.Defaults()
 		if err := task.Check(); !errors.Is(err, ErrTask) {
