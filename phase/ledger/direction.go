@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -170,10 +171,8 @@ func (e *Evidence) directionDegenerate(m *lora.Module) Check {
 	copies, of := e.copies()
 	n := []Figure{fig("runs compared with", float64(of), ""), fig("of them copies", float64(copies), ""), fig("‖B‖", m.NormB(), "")}
 	note := ""
-	for _, d := range e.Run.Report.Degenerate {
-		if d.Test == phase.TestProjectB && d.What == m.Name {
-			note = "; no test: " + d.Why
-		}
+	if why := e.projected(m); why != "" {
+		note = "; no test: " + why
 	}
 	switch {
 	case m.NormB() == 0:
@@ -184,6 +183,29 @@ func (e *Evidence) directionDegenerate(m *lora.Module) Check {
 		return notRun("nothing was compared that could be degenerate%s", note)
 	}
 	return passed(n, "no run is compared with itself%s", note)
+}
+
+// projected says why projecting the direction out of what a module writes is no
+// test: little enough of ΔW is left that the adapter itself is taken away. "" where
+// it is one, and where the module writes in several directions.
+func (e *Evidence) projected(m *lora.Module) string {
+	q, rank := orthonormal(m)
+	if rank != 1 || e.Run.Final == nil {
+		return ""
+	}
+	direction := make([]float32, len(q[0]))
+	for i, x := range q[0] {
+		direction[i] = float32(x)
+	}
+	if !errors.Is(phase.CheckProjection(e.Run.Final, direction), phase.ErrDegenerate) {
+		return ""
+	}
+	for _, d := range e.Run.Report.Degenerate {
+		if d.Test == phase.TestProjectB && d.What == m.Name {
+			return d.Why
+		}
+	}
+	return fmt.Sprintf("its %d columns of B lie in one direction: projecting that out of the module's output takes the adapter away whole", m.R)
 }
 
 // directionNull asks whether the adapter went anywhere: independent steps would give
