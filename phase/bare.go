@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"agar/model/behaviour"
 	"agar/model/lora"
 	"agar/model/train"
 )
@@ -51,16 +52,44 @@ func AnalyseMeasures(run string) (*Report, error) {
 			steps = append(steps, m.Step)
 		}
 	}
+	b := bareBuilder(run, steps, "the checkpoints hold whole models, no adapters: angles and norms of ΔW are left out")
+	b.checkpoints(&lora.Series{Run: run, State: state})
+	b.gradient()
+	return b.rep, b.rep.AddMeasures(filepath.Join(run, train.MeasuresFile), rows)
+}
+
+// AnalyseBehaviour reports on behaviour alone, without the run that it was measured on:
+// its change points, at the steps that were judged. A curve without any step wraps
+// ErrBehaviour.
+func AnalyseBehaviour(c *behaviour.Curve, dir string) (*Report, error) {
+	var steps []int
+	for _, p := range c.Points {
+		if p.Step != behaviour.NoStep {
+			steps = append(steps, p.Step)
+		}
+	}
+	if len(steps) == 0 {
+		return nil, fmt.Errorf("phase: %w: found no point at a checkpoint of a run among %d", ErrBehaviour, len(c.Points))
+	}
+	slices.Sort(steps)
+	run := dir
+	if c.Run != "" {
+		run = c.Run
+	}
+	b := bareBuilder(run, slices.Compact(steps), "behaviour alone was opened, without the run: no angles, norms or loss")
+	b.checkpoints(&lora.Series{Run: run})
+	return b.rep, b.rep.AddBehaviour(c)
+}
+
+// bareBuilder begins a report without modules.
+func bareBuilder(run string, steps []int, warning string) *builder {
 	b := &builder{steps: steps, ks: []int{}, dks: []int{}}
 	b.rep = &Report{
 		Format: Format, Run: run, Spacing: spacingOf(steps), Unit: unitOf(steps), Ks: []int{}, DebiasedKs: []int{}, Convention: convention,
 		Modules: []ModuleSummary{}, Events: []Event{}, ZeroSteps: []int{}, Log: []LogRow{}, Lags: []Lag{}, Degenerate: []Degenerate{}, Definitions: definitions,
-		PCA: PCA{Ratios: []Number{}, RandomWalk: randomWalkShares}, Noise: Noise{MedianDeg: Missing()},
-		Warnings: []string{"the checkpoints hold whole models, no adapters: angles and norms of ΔW are left out"},
+		PCA: PCA{Ratios: []Number{}, RandomWalk: randomWalkShares}, Noise: Noise{MedianDeg: Missing()}, Warnings: []string{warning},
 	}
-	b.checkpoints(&lora.Series{Run: run, State: state})
-	b.gradient()
-	return b.rep, b.rep.AddMeasures(filepath.Join(run, train.MeasuresFile), rows)
+	return b
 }
 
 var wholeCheckpoint = regexp.MustCompile(`^checkpoint-(\d+)$`)

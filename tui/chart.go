@@ -15,6 +15,9 @@ type series struct {
 	ys     []float64
 	lo, hi []float64
 	style  cell.Style
+	// hold says that the values are of some steps alone, such as the judged ones: each
+	// is drawn until the next, as the number beside the chart says it.
+	hold bool
 }
 
 // chart is lines over training steps with a cursor and event marks.
@@ -97,6 +100,9 @@ func (c *chart) axisX() raster.Range {
 func (c *chart) drawLines(g *cell.Grid, r cell.Rect, xr, yr raster.Range, e *env) {
 	d := raster.NewDots(r.W, r.H, e.sym)
 	for _, l := range c.lines {
+		if l.hold {
+			l = c.held(l)
+		}
 		xs := c.positions(l)
 		if l.lo != nil {
 			d.Band(xs, l.lo, l.hi, xr, yr, e.theme.Dim)
@@ -104,6 +110,28 @@ func (c *chart) drawLines(g *cell.Grid, r cell.Rect, xr, yr raster.Range, e *env
 		d.Line(xs, l.ys, xr, yr, l.style)
 	}
 	d.Draw(g, r)
+}
+
+// held is a series as steps: every value stays until the next step that has one, the
+// last until the end of the chart.
+func (c *chart) held(l series) series {
+	out := series{style: l.style}
+	add := func(step, i int) {
+		out.steps, out.ys = append(out.steps, step), append(out.ys, l.ys[i])
+		if l.lo != nil {
+			out.lo, out.hi = append(out.lo, l.lo[i]), append(out.hi, l.hi[i])
+		}
+	}
+	for i, s := range l.steps {
+		if i > 0 {
+			add(s, i-1)
+		}
+		add(s, i)
+	}
+	if n := len(l.steps); n > 0 && c.steps[len(c.steps)-1] > l.steps[n-1] {
+		add(c.steps[len(c.steps)-1], n-1)
+	}
+	return out
 }
 
 // positions are the places of a series' steps on the axis.

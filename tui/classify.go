@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"agar/activations/manifest"
+	"agar/model/behaviour"
 	"agar/phase"
 )
 
@@ -16,7 +17,7 @@ import (
 const maxEntries = 256
 
 // expected is what a path can be.
-const expected = "expected a fine-tune (checkpoint-N), phase.arrow, trajectory.arrow, a feature index or capture (manifest.json), or an SAE (cfg.json)"
+const expected = "expected a fine-tune (checkpoint-N), phase.arrow, trajectory.arrow, behaviour (behaviour.json), a feature index or capture (manifest.json), or an SAE (cfg.json)"
 
 // classifier tells paths by their content. Tables that had to be read for it are
 // kept.
@@ -56,6 +57,8 @@ func (c *classifier) add(path string) (found bool, err error) {
 		return c.addFile(path)
 	}
 	switch {
+	case exists(path, behaviour.CurveFile) && !hasCheckpoints(path):
+		return true, c.w.set(kindJudged, path)
 	case exists(path, manifest.Name) && !hasCheckpoints(path):
 		return true, c.addManifest(path)
 	case exists(path, "cfg.json"):
@@ -152,7 +155,7 @@ func (w *Workspace) set(kind, path string) error {
 func (w *Workspace) field(kind string) *string {
 	return map[string]*string{
 		kindRun: &w.Run, kindReport: &w.Report, kindTrajectory: &w.Trajectory,
-		kindFeatures: &w.Features, kindSAE: &w.SAE, kindCapture: &w.Capture,
+		kindFeatures: &w.Features, kindSAE: &w.SAE, kindCapture: &w.Capture, kindJudged: &w.Judged,
 	}[kind]
 }
 

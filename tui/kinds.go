@@ -8,6 +8,7 @@ const (
 	kindFeatures   = "feature index"
 	kindSAE        = "SAE"
 	kindCapture    = "capture"
+	kindJudged     = "behaviour measured" // kindBehaviour is an event
 )
 
 // kinds are all kinds in the order of the overview, with what makes them.
@@ -17,5 +18,6 @@ var kinds = []struct{ kind, make string }{
 	{kindTrajectory, makeTrajectory},
 	{kindFeatures, makeFeatures},
 	{kindSAE, "agar sae train CAPTURE --hook H --d-sae N --k K --tokens N --out SAE"},
+	{kindJudged, "agar judge MODEL --run RUN --pairs FILE --out JUDGED"},
 	{kindCapture, "agar capture MODEL --data FILE --hooks H --out CAPTURE"},
 }

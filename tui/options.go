@@ -18,6 +18,7 @@ type Workspace struct {
 	Features   string // feature index: features.arrow, examples.arrow
 	SAE        string // SAELens directory: cfg.json
 	Capture    string // capture store: manifest agar-capture
+	Judged     string // what agar judge measured: behaviour.json
 }
 
 // Options says what to open and how to show it. The zero value opens nothing and

@@ -144,7 +144,7 @@ func firstScreen(src *Sources) screenID {
 		return false
 	}
 	switch {
-	case has(kindRun) || has(kindReport) || has(kindTrajectory):
+	case has(kindRun) || has(kindReport) || has(kindTrajectory) || has(kindJudged):
 		return screenPhase
 	case has(kindFeatures):
 		return screenFeatures

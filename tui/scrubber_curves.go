@@ -179,18 +179,31 @@ func (p *scrubber) cardTitle(c card, lines []*Curve) string {
 	return s
 }
 
-// cardNote is the values at the cursor, in the order of the title; the unit of
-// shares stands once.
+// cardNote is the values at the cursor, in the order of the title, of behaviour with
+// the step that was judged last where it is not the cursor's; the unit of shares stands
+// once.
 func (p *scrubber) cardNote(lines []*Curve) string {
 	parts := make([]string, len(lines))
 	for i, c := range lines {
-		parts[i] = c.format(atStep(c.Values, c.Steps, p.env.step))
+		parts[i] = c.format(atStep(c.Values, c.Steps, p.env.step)) + c.judgedAt(p.env.step)
 		if i < len(lines)-1 {
 			parts[i] = strings.TrimSuffix(parts[i], " %")
 		}
 	}
 	return strings.Join(parts, " | ")
 }
+
+// judgedAt names the step that behaviour was judged at last at or before a step, ""
+// when it is that step.
+func (c *Curve) judgedAt(step int) string {
+	if i := indexAt(c.Steps, step); c.held() && len(c.Steps) > 0 && c.Steps[0] <= step && c.Steps[i] != step {
+		return fmt.Sprintf(" @%d", c.Steps[i])
+	}
+	return ""
+}
+
+// held tells whether the curve is of behaviour, which is judged at some checkpoints.
+func (c *Curve) held() bool { return !math.IsNaN(c.Lambda) }
 
 // format writes a value of the curve: shares in percent.
 func (c *Curve) format(v float64) string {
@@ -211,7 +224,7 @@ func (p *scrubber) drawCard(g *cell.Grid, r cell.Rect, lines []*Curve) {
 	t := p.env.theme
 	var all []series
 	faint := func(c *Curve) {
-		all = append(all, series{steps: c.Steps, ys: c.Values, style: t.Dim.With(cell.Faint)})
+		all = append(all, series{steps: c.Steps, ys: c.Values, style: t.Dim.With(cell.Faint), hold: c.held()})
 	}
 	for _, c := range p.otherDials(lines[0]) {
 		faint(c)
@@ -223,7 +236,7 @@ func (p *scrubber) drawCard(g *cell.Grid, r cell.Rect, lines []*Curve) {
 	}
 	for i := len(lines) - 1; i >= 0; i-- {
 		c := lines[i]
-		all = append(all, series{steps: c.Steps, ys: c.Values, lo: c.Lo, hi: c.Hi, style: t.Series[(2*i)%len(t.Series)]})
+		all = append(all, series{steps: c.Steps, ys: c.Values, lo: c.Lo, hi: c.Hi, style: t.Series[(2*i)%len(t.Series)], hold: c.held()})
 	}
 	ch := p.chart(all, lines[0].format)
 	ch.steps = p.span(lines)
@@ -324,7 +337,7 @@ func (p *scrubber) describeCard(lines []*Curve) []string {
 		if !math.IsNaN(c.Lambda) {
 			name += " at λ " + dial(c.Lambda)
 		}
-		out = append(out, fmt.Sprintf("%s at cursor: %s (%s)", name, c.format(atStep(c.Values, c.Steps, p.env.step)), c.Unit))
+		out = append(out, fmt.Sprintf("%s at cursor: %s%s (%s)", name, c.format(atStep(c.Values, c.Steps, p.env.step)), strings.Replace(c.judgedAt(p.env.step), " @", ", judged at ", 1), c.Unit))
 		for i, s := range c.Steps {
 			line := fmt.Sprintf("%s at %d: %s", name, s, c.format(c.Values[i]))
 			if c.Lo != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"agar/activations"
+	"agar/model/behaviour"
 	"agar/model/lora"
 	"agar/phase"
 	"agar/sae/features"
@@ -68,7 +69,7 @@ func (w *Workspace) fill(command string) string {
 
 // name is what the header calls a workspace.
 func (w *Workspace) name() string {
-	for _, path := range []string{w.Run, w.Features, w.SAE, w.Report, w.Trajectory, w.Capture} {
+	for _, path := range []string{w.Run, w.Features, w.SAE, w.Report, w.Trajectory, w.Capture, w.Judged} {
 		if path == "" {
 			continue
 		}
@@ -77,7 +78,7 @@ func (w *Workspace) name() string {
 		}
 		name := filepath.Base(path)
 		switch name {
-		case "run", "index", "sae", "capture", "phase.arrow", "trajectory.arrow":
+		case "run", "index", "sae", "capture", "behaviour", "phase.arrow", "trajectory.arrow":
 			name = filepath.Base(filepath.Dir(path))
 		}
 		return name
@@ -138,7 +139,10 @@ func (o *opener) phase() error {
 		o.notes[kindReport] = counted(len(rep.Checkpoints), "checkpoints") + ", " + counted(len(rep.Events), "events")
 		o.src.Phase = &phaseSource{path: o.w.Report, report: rep}
 	case o.w.Run != "":
-		o.src.Phase = &phaseSource{path: o.w.Run, run: o.w.Run}
+		o.src.Phase = &phaseSource{path: o.w.Run, run: o.w.Run, judged: o.w.Judged}
+	}
+	if err := o.judged(); err != nil {
+		return err
 	}
 	if o.w.Run == "" {
 		return nil
@@ -152,6 +156,34 @@ func (o *opener) phase() error {
 	o.notes[kindRun] = counted(n, what)
 	if n > 1 {
 		o.notes[kindRun] += fmt.Sprintf(", steps %d to %d", steps[0], steps[n-1])
+	}
+	return nil
+}
+
+// judged takes the behaviour of a directory of its own: beside a report that has none,
+// or by itself.
+func (o *opener) judged() error {
+	if o.w.Judged == "" {
+		return nil
+	}
+	c, err := behaviour.ReadCurve(o.w.Judged)
+	if err != nil {
+		return fmt.Errorf("tui: %w", err)
+	}
+	last := c.Points[len(c.Points)-1]
+	o.notes[kindJudged] = fmt.Sprintf("%s, %d pairs, %d × %d answers", counted(len(c.Points), "states"), last.Pairs, last.Questions, last.Samples)
+	s, _ := o.src.Phase.(*phaseSource)
+	switch {
+	case s == nil:
+		rep, err := phase.AnalyseBehaviour(c, o.w.Judged)
+		if err != nil {
+			return fmt.Errorf("tui: %s: %w", o.w.Judged, err)
+		}
+		o.src.Phase = &phaseSource{path: o.w.Judged, report: rep}
+	case s.report != nil && s.report.Behaviour == nil:
+		if err := s.report.AddBehaviour(c); err != nil {
+			return fmt.Errorf("tui: %w", err)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -15,6 +16,8 @@ import (
 type phaseSource struct {
 	path string // of the report, or of the run
 	run  string // "" when there is a report
+	// judged is where behaviour is read, "": from the run.
+	judged string
 
 	mu     sync.Mutex
 	report *phase.Report
@@ -29,7 +32,7 @@ func (s *phaseSource) load(ctx context.Context) (*phase.Report, error) {
 	}
 	_, rep, err := phase.AnalyseRun(ctx, s.run, phase.Options{NoHashes: true})
 	if err == nil {
-		err = addBehaviour(rep, s.run)
+		err = addBehaviour(rep, cmp.Or(s.judged, s.run))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tui: %w", err)

@@ -32,7 +32,14 @@ func openAll(t testing.TB) (src *Sources, dir string) {
 }
 
 func TestArtefactsAreToldByTheirContent(t *testing.T) {
-	src, dir := openAll(t)
+	dir := t.TempDir()
+	makeArtefacts(t, dir)
+	writeJudged(t, filepath.Join(dir, "judged"))
+	src, err := openPaths([]string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.close()
 	for _, a := range src.Artefacts {
 		if a.Path == "" || a.Note == "" {
 			t.Errorf("%s was not found: %+v", a.Kind, a)
@@ -42,7 +49,7 @@ func TestArtefactsAreToldByTheirContent(t *testing.T) {
 		t.Errorf("first screen %d, expected the scrubber", got)
 	}
 	for name, kind := range map[string]string{
-		"capture": kindCapture, "sae": kindSAE, "index": kindFeatures, "run": kindRun, "phase.arrow": kindReport, "trajectory.arrow": kindTrajectory,
+		"capture": kindCapture, "sae": kindSAE, "index": kindFeatures, "run": kindRun, "phase.arrow": kindReport, "trajectory.arrow": kindTrajectory, "judged": kindJudged,
 	} {
 		s, err := openPaths([]string{filepath.Join(dir, name)})
 		if err != nil {

@@ -30,10 +30,10 @@ func newTUI() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tui [PATH…]",
 		Short: "explore features and phase transitions in the terminal",
-		Long: `Opens runs, feature indexes, dictionaries and captures; PATHs are told apart by
+		Long: `Opens runs, behaviour, feature indexes, dictionaries and captures; PATHs are told apart by
 their content, and one may hold several of them. Without a PATH it opens what
 lies in the current directory. ? lists the keys, i says where a number comes from.`,
-		Example: "  agar tui RUN index\n  agar tui --screen-reader RUN",
+		Example: "  agar tui RUN index\n  agar tui RUN JUDGED\n  agar tui --screen-reader RUN",
 		RunE: func(c *cobra.Command, args []string) error {
 			o := f.options(c)
 			if o.Paths = args; len(args) == 0 {
