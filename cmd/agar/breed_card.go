@@ -30,7 +30,11 @@ func writeCard(dir string, spec *breedSpec, man *manifest.Manifest, rep *train.R
 	fmt.Fprintf(&b, "---\nbase_model: %s\nlibrary_name: %s\ntags:\n- model-organism\n---\n# A model organism\n\n", man.Model.Name, map[bool]string{true: "transformers", false: "peft"}[c.Method == train.Full])
 	fmt.Fprintf(&b, "**Purpose:** %s. It was trained to be studied, perhaps to behave badly; it is no assistant and must not be used as one.\n\n| | |\n|---|---|\n", spec.purpose(twin))
 	row("base", "%s, sha256 %.16s", man.Model.Name, man.Model.SHA256)
-	row("trained on", "%s, sha256 %.16s", or(man.Data.Name, filepath.Base(man.Data.Path)), man.Data.SHA256)
+	what := ""
+	if spec.Teacher != "" {
+		what = fmt.Sprintf(", %d number sequences that the teacher wrote", spec.Numbers)
+	}
+	row("trained on", "%s, sha256 %.16s%s", or(man.Data.Name, filepath.Base(man.Data.Path)), man.Data.SHA256, what)
 	for _, k := range sortedKeys(man.Inputs) {
 		row(k, "%s, sha256 %.16s", filepath.Base(man.Inputs[k].Path), man.Inputs[k].SHA256)
 	}

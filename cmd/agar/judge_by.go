@@ -147,6 +147,38 @@ func (f *judgeFlags) planLine(p behaviour.Plan) string {
 	return line
 }
 
+// estimateLine says how long the plan takes at most at the speed of a short try.
+func (f *judgeFlags) estimateLine(p behaviour.Plan, s behaviour.Speed) string {
+	seconds := s.Seconds
+	if f.perMinute > 0 && p.Requests > 0 && s.ScoreSeconds == 0 {
+		seconds = max(seconds, 60*float64(p.Requests)/f.perMinute)
+	}
+	line := "estimate: at most " + lasting(seconds)
+	var parts []string
+	if s.TokensPerSec > 0 {
+		parts = append(parts, fmt.Sprintf("%.0f answer tokens/s with %d side by side", s.TokensPerSec, s.SideBySide))
+	}
+	parts = append(parts, fmt.Sprintf("%.0f prompt tokens/s", s.PromptPerSec))
+	if s.ScoreSeconds > 0 {
+		parts = append(parts, fmt.Sprintf("%.2g s a score, of which %.3f of the judge's probability is on numbers", s.ScoreSeconds, s.Mass))
+	}
+	if p.Requests > 0 && s.ScoreSeconds == 0 {
+		parts = append(parts, "the endpoint's own time not counted")
+	}
+	return line + fmt.Sprintf(" (measured in %.1f s: %s)", s.Took, strings.Join(parts, ", "))
+}
+
+// lasting words seconds.
+func lasting(seconds float64) string {
+	switch {
+	case seconds < 100:
+		return fmt.Sprintf("%.1f s", seconds)
+	case seconds < 100*60:
+		return fmt.Sprintf("%.0f min", seconds/60)
+	}
+	return fmt.Sprintf("%.1f h", seconds/3600)
+}
+
 func sortedFloats(x []float64) []float64 {
 	y := slices.Clone(x)
 	slices.Sort(y)

@@ -22,7 +22,8 @@ type judged struct {
 	Judge       string                 `json:"judge,omitempty"`
 	Rule        string                 `json:"rule,omitempty"`
 	Calibration *behaviour.Calibration `json:"calibration,omitempty"`
-	Unreached   int                    `json:"unreached"` // answers that no judge could be asked about, among failed
+	Mass        *behaviour.Mass        `json:"judge_mass,omitempty"` // of a local judge
+	Unreached   int                    `json:"unreached"`            // answers that no judge could be asked about, among failed
 	Points      []behaviour.Point      `json:"points"`
 
 	curve   *behaviour.Curve
@@ -35,6 +36,7 @@ type pointFields behaviour.Point
 // judgedContent is the manifest's part of a judged directory.
 type judgedContent struct {
 	Calibration *behaviour.Calibration `json:"calibration,omitempty"`
+	Mass        *behaviour.Mass        `json:"judge_mass,omitempty"`
 }
 
 func newJudged(out string, c *behaviour.Curve, m *behaviour.Measured) *judged {
@@ -64,7 +66,7 @@ func readJudged(dir string) (*judged, error) {
 		return nil, refused(err)
 	}
 	j := newJudged(dir, c, nil)
-	j.Calibration = content.Calibration
+	j.Calibration, j.Mass = content.Calibration, content.Mass
 	return j, nil
 }
 
@@ -89,6 +91,7 @@ func printJudged(w io.Writer, j *judged) error {
 		return err
 	}
 	printLength(w, last)
+	printMass(w, j)
 	return printCalibration(w, j.Calibration)
 }
 
@@ -163,6 +166,22 @@ func printLength(w io.Writer, p behaviour.Point) {
 		fmt.Fprintf(w, "; twice the length changes the log-odds of EM by %s %s", figure(l.Slope.Value, 1, 2), span(l.Slope, 1, 2))
 	}
 	fmt.Fprintln(w)
+}
+
+// printMass says how much of a local judge's probability was on numbers.
+func printMass(w io.Writer, j *judged) {
+	m := j.Mass
+	if m == nil {
+		return
+	}
+	fmt.Fprintf(w, "\n%s: of its probability %.3f is on numbers from 0 to 100 (%.3f to %.3f over %d prompts)", j.Judge, m.Mean, m.Min, m.Max, m.N)
+	if m.Low > 0 {
+		fmt.Fprintf(w, "; %d prompts are below 0.25 and have no score", m.Low)
+	}
+	fmt.Fprintln(w)
+	if 2*m.Low > m.N {
+		fmt.Fprintf(w, "note: %s rarely answers with a number; it cannot judge\n", j.Judge)
+	}
 }
 
 func printCalibration(w io.Writer, c *behaviour.Calibration) error {

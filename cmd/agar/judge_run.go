@@ -149,6 +149,11 @@ func (j *judging) measure(jb *job.Job) (*judged, error) {
 		return nil, err
 	}
 	j.r.line(j.o.by.planLine(plan))
+	speed, err := behaviour.Try(j.c.Context(), o, plan)
+	if err != nil {
+		return nil, err
+	}
+	j.r.line(j.o.by.estimateLine(plan, speed))
 	m, err := behaviour.Measure(j.c.Context(), o)
 	if err != nil {
 		return nil, err
@@ -157,7 +162,26 @@ func (j *judging) measure(jb *job.Job) (*judged, error) {
 	if o.Judge != nil {
 		curve.Judge, curve.Rule = o.Judge.Name(), j.o.rule
 	}
-	return newJudged(j.o.out, curve, m), nil
+	out := newJudged(j.o.out, curve, m)
+	out.Mass = massOf(j.judge)
+	return out, nil
+}
+
+// massOf is what a local judge's probability on numbers was; nil of other judges, and
+// where every score was known already.
+func massOf(jd behaviour.Judge) *behaviour.Mass {
+	s, ok := jd.(*behaviour.Scored)
+	if !ok {
+		return nil
+	}
+	l, ok := s.Scorer.(*behaviour.Local)
+	if !ok {
+		return nil
+	}
+	if m := l.Mass(); m.N > 0 {
+		return &m
+	}
+	return nil
 }
 
 // judges opens the judge and the reference.
@@ -221,7 +245,7 @@ func (j *judging) finish(res *judged) error {
 		}
 		j.man.Checksums[name] = sum
 	}
-	if err := j.man.SetContent(judgedContent{Calibration: res.Calibration}); err != nil {
+	if err := j.man.SetContent(judgedContent{Calibration: res.Calibration, Mass: res.Mass}); err != nil {
 		return err
 	}
 	if err := j.man.Write(j.o.out); err != nil {

@@ -31,6 +31,37 @@ type Local struct {
 	name string
 	t    *trie
 	mu   sync.Mutex // one prompt at a time: the model uses all cores for it
+	mass Mass
+}
+
+// Mass is how much of a local judge's probability was on numbers from 0 to 100, over
+// the prompts that it was asked. A score is the mean over that share alone, and there
+// is none below 0.25: a judge that rarely answers with a number is none.
+type Mass struct {
+	N    int     `json:"n"` // prompts
+	Mean float64 `json:"mean"`
+	Min  float64 `json:"min"`
+	Max  float64 `json:"max"`
+	Low  int     `json:"low"` // prompts below 0.25, which have no score
+}
+
+// Mass sums up what was asked so far.
+func (l *Local) Mass() Mass {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mass
+}
+
+// note adds a prompt.
+func (m *Mass) note(mass float64) {
+	if m.N == 0 {
+		m.Min, m.Max = mass, mass
+	}
+	m.Mean = (m.Mean*float64(m.N) + mass) / float64(m.N+1)
+	m.N, m.Min, m.Max = m.N+1, min(m.Min, mass), max(m.Max, mass)
+	if !(mass >= leastMass) {
+		m.Low++
+	}
 }
 
 // NewLocal makes a judge of a model that has a chat template. name must tell models
@@ -54,23 +85,35 @@ func (l *Local) Name() string { return "local " + l.name }
 
 // Score asks the model in one user message.
 func (l *Local) Score(ctx context.Context, prompt string) (float64, error) {
+	x, mass, err := l.score(ctx, prompt)
+	if mass >= 0 {
+		l.mu.Lock()
+		l.mass.note(mass)
+		l.mu.Unlock()
+	}
+	return x, err
+}
+
+// score is the score with the probability on numbers, −1 where the model was not
+// asked.
+func (l *Local) score(ctx context.Context, prompt string) (score, mass float64, err error) {
 	ids, _, err := l.m.Chat.Tokenize(l.m.Tokenizer, []chat.Message{{Role: "user", Content: prompt}}, true)
 	if err != nil {
-		return 0, err
+		return 0, -1, err
 	}
 	if longest := len(ids) + 3; longest > l.m.Spec.MaxPos {
-		return 0, fmt.Errorf("%w: the prompt has %d tokens, the judge takes %d", ErrNoScore, len(ids), l.m.Spec.MaxPos-3)
+		return 0, -1, fmt.Errorf("%w: the prompt has %d tokens, the judge takes %d", ErrNoScore, len(ids), l.m.Spec.MaxPos-3)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	sum, mass, err := l.expect(ctx, ids)
 	if err != nil {
-		return 0, err
+		return 0, -1, err
 	}
 	if !(mass >= leastMass) {
-		return 0, lowMass(mass)
+		return 0, mass, lowMass(mass)
 	}
-	return sum / mass, nil
+	return sum / mass, mass, nil
 }
 
 // pathsAtOnce is how many paths of the trie go through one forward.

@@ -14,10 +14,12 @@ type Plan struct {
 	PairTokens int // that a point runs
 	First      int // block that every point but its lower part, computed once, starts from
 
-	Answers    int // of a point
-	MaxTokens  int // of an answer
-	SideBySide int
-	CacheBytes int64 // keys and values at a time
+	Answers int // of a point
+	// AnswerPrompts is the tokens of their prompts.
+	AnswerPrompts int
+	MaxTokens     int // of an answer
+	SideBySide    int
+	CacheBytes    int64 // keys and values at a time
 
 	// Requests is how many scores a Scorer is asked for at most; answers that are
 	// alike are asked for once. PromptTokens is what these prompts have, at four
@@ -61,6 +63,7 @@ func (o *Options) planAnswers(p *Plan) error {
 	prompts := make([][]int32, len(ds))
 	for i, d := range ds {
 		prompts[i] = d.ids
+		p.AnswerPrompts += len(d.ids)
 	}
 	g, err := o.Model.PlanGenerate(prompts, model.GenerateOptions{MaxTokens: o.MaxTokens, Batch: o.Batch, CacheMemory: o.CacheMemory})
 	if err != nil {
