@@ -28,6 +28,7 @@ type Report struct {
 	Shift       *Shift          `json:"shift"`       // change of the distribution of answers; null where not measured
 	Attribution []Attribution   `json:"attribution"` // what of the answers changes over the run and across each event; null without answers
 	Thresholds  *Thresholds     `json:"thresholds"`  // the change point of EM at other cuts of the judge's scores; null where there are none
+	Canary      *Canary         `json:"canary"`      // the monitor of first tokens; null where not measured
 	Robustness  *Robustness     `json:"robustness"`  // efficiency and stability of one checkpoint; null where not measured
 	Degenerate  []Degenerate    `json:"degenerate"`  // tests that would be vacuous on this run
 	Progress    *Progress       `json:"progress"`    // null where the run wrote no measures.jsonl

@@ -20,26 +20,27 @@ import (
 // probeOptions are the flags with which `agar phase` runs a model over fixed tokens
 // at every checkpoint; model, data, dials and checkpoints are those of following.
 type probeOptions struct {
-	kl, stability bool
-	draws         int
-	epsilons      []float64
+	kl, stability, canary bool
+	draws                 int
+	epsilons              []float64
 }
 
 func (o *probeOptions) add(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVar(&o.kl, "kl", false, "measure KL to the base, in both directions, and the loss on --data at every checkpoint and dial")
 	f.BoolVar(&o.stability, "stability", false, "measure the loss on --data of the last checkpoint at other norms, and with its factors perturbed")
+	f.BoolVar(&o.canary, "canary", false, "watch the first token of the answers to the prompts in --data: how far its distribution moves from its running mean")
 	f.IntVar(&o.draws, "draws", 5, "perturbations at each size, for --stability")
 	f.Float64SliceVar(&o.epsilons, "epsilon", nil, "`sizes` of perturbations, 0 to 1 (default 0.1, 0.2, 0.3, 0.5, 0.7, 1)")
 	f.Lookup("epsilon").DefValue = "" // said in words
 }
 
-func (o *probeOptions) asked() bool { return o.kl || o.stability }
+func (o *probeOptions) asked() bool { return o.kl || o.stability || o.canary }
 
 // run adds what was asked for to the report.
 func (o *probeOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, on *followOptions, r *reporter) error {
 	if on.data == "" || on.model == "" {
-		return usagef("agar phase: --kl and --stability need --data and --model as well")
+		return usagef("agar phase: --kl, --stability and --canary need --data and --model as well")
 	}
 	s, err := seriesOf(s, rep)
 	if err != nil {
@@ -59,6 +60,15 @@ func (o *probeOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, 
 			if err == nil {
 				rep.AddDivergence(d)
 			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if o.canary {
+		err := o.with(c, m, s, on, r, func(p phase.ProbeOptions) error {
+			rep.Canary, err = phase.Canaries(c.Context(), p)
 			return err
 		})
 		if err != nil {
@@ -88,11 +98,11 @@ func seriesOf(s *lora.Series, rep *phase.Report) (*lora.Series, error) {
 
 // measured is what running the model gave, for a report; nil where none was run.
 func (o *phaseOptions) measured(rep *phase.Report) (*report.Measured, error) {
-	m := &report.Measured{Divergence: rep.Divergence, Robustness: rep.Robustness}
+	m := &report.Measured{Divergence: rep.Divergence, Robustness: rep.Robustness, Canary: rep.Canary}
 	if rep.Shift != nil && rep.Shift.Scored {
 		m.Shift = rep.Shift
 	}
-	if m.Divergence == nil && m.Robustness == nil && m.Shift == nil {
+	if m.Divergence == nil && m.Robustness == nil && m.Shift == nil && m.Canary == nil {
 		return nil, nil
 	}
 	x, err := openModel(o.follow.model)
@@ -137,6 +147,9 @@ func printProbes(w io.Writer, rep *phase.Report) error {
 		return err
 	}
 	printAttributions(w, rep)
+	if err := printCanary(w, rep.Canary); err != nil {
+		return err
+	}
 	return printRobustness(w, rep.Robustness)
 }
 
@@ -159,6 +172,24 @@ func printDivergence(w io.Writer, d *phase.Divergence) error {
 		if i%every == 0 || i == len(rows)-1 {
 			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t\n", x.Step, interval(x.KLModelBase, 4), interval(x.KLBaseModel, 4), interval(x.Loss, 4), num(x.NormDelta, 3))
 		}
+	}
+	return t.Flush()
+}
+
+// printCanary tables the monitor.
+func printCanary(w io.Writer, x *phase.Canary) error {
+	if x == nil {
+		return nil
+	}
+	fmt.Fprintf(w, "\n%s\n", x)
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "step\tJS to running mean, bits\tthreshold\t\tJS to the base\t")
+	every := max(1, (len(x.At)+tableRows-1)/tableRows)
+	for i, a := range x.At {
+		if i%every != 0 && i != len(x.At)-1 && !a.Above {
+			continue
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t\n", a.Step, interval(a.JS, 4), num(a.Threshold, 4), map[bool]string{true: "above"}[a.Above], interval(a.Base, 4))
 	}
 	return t.Flush()
 }

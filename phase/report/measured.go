@@ -20,6 +20,7 @@ type Measured struct {
 	Source
 	Divergence *phase.Divergence `json:"divergence"`
 	Robustness *phase.Robustness `json:"robustness"`
+	Canary     *phase.Canary     `json:"canary"`
 	Shift      *phase.Shift      `json:"shift"` // with the likelihoods of whole answers
 }
 
@@ -33,7 +34,7 @@ type Source struct {
 
 // none tells whether nothing was measured.
 func (m *Measured) none() bool {
-	return m == nil || m.Divergence == nil && m.Robustness == nil && m.Shift == nil
+	return m == nil || m.Divergence == nil && m.Robustness == nil && m.Shift == nil && m.Canary == nil
 }
 
 // into adds what was measured to a report.
@@ -44,7 +45,7 @@ func (m *Measured) into(r *phase.Report) {
 	if m.Divergence != nil {
 		r.AddDivergence(m.Divergence)
 	}
-	r.Robustness = m.Robustness
+	r.Robustness, r.Canary = m.Robustness, m.Canary
 	r.Shift = m.Shift
 }
 
