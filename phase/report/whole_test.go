@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -109,10 +110,13 @@ func TestMeasuresOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	md := string(r.Files[MarkdownFile])
-	for _, want := range []string{"`grok` trains a whole model", "the rise of `test_accuracy`", "`restricted_loss` moves 600 steps before `test_accuracy` does", "![What the run measured of itself](measures.png)", "Nothing was run of "} {
+	for _, want := range []string{"`grok` trains a whole model", "the rise of `test_accuracy`", "![What the run measured of itself](measures.png)", "Nothing was run of "} {
 		if !strings.Contains(md, want) {
 			t.Errorf("report.md has no %q", want)
 		}
+	}
+	if !regexp.MustCompile("`restricted_loss` moves [0-9]+ steps before `test_accuracy` does").MatchString(md) {
+		t.Error("report.md does not say that the restricted loss leads the accuracy")
 	}
 	for _, no := range []string{"published", "norms.png", "twin was given", "Behaviour was not measured"} {
 		if strings.Contains(strings.ReplaceAll(md, "no twin, other seeds", ""), no) {
