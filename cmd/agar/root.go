@@ -65,7 +65,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s: %w; see '%s --help'", c.CommandPath(), err, c.CommandPath())
 	})
-	root.AddCommand(newDemo(), newTUI(), newModel(), newCapture(), newBreed(), newSAE(), newJudge(), newPhase(), newMan())
+	root.AddCommand(newDemo(), newTUI(), newModel(), newCapture(), newBreed(), newSAE(), newJudge(), newPhase(), newBench(), newMan())
 	markUsage(root)
 	return root
 }

@@ -12,9 +12,9 @@ var amxKernel = withSplit(avx512Kernel, amxName, &splitKernel{
 	row:  [4]func(dst *byte, src *float32, blocks, step int){1: splitRow1AMX, 2: splitRow2AMX, 3: splitRow3AMX},
 	pair: [4]func(dst *byte, even, odd *float32, n, step int){1: splitPair1AMX, 2: splitPair2AMX, 3: splitPair3AMX},
 	turn: turnTilesAMX,
-})
+}, peakFunc{peakAMX, 2 * 4 * 16 * 16 * 32 / 6.})
 
-func withSplit(k kernel, name string, s *splitKernel) kernel {
-	k.name, k.split = name, s
+func withSplit(k kernel, name string, s *splitKernel, p peakFunc) kernel {
+	k.name, k.split, k.peak = name, s, p
 	return k
 }

@@ -19,6 +19,9 @@ func splitPanels2AMX(blocks int, n int, a *byte, b *byte, step int, c *float32, 
 //go:noescape
 func splitPanels3AMX(blocks int, n int, a *byte, b *byte, step int, c *float32, ldc int, sums *float32, add bool)
 
+// peakAMX runs n rounds of four independent products of tiles.
+func peakAMX(n int)
+
 // splitRow1AMX splits blocks of 32 floats into 1 planes.
 //
 //go:noescape

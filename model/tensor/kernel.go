@@ -37,6 +37,7 @@ type kernel struct {
 	// stripes copies n rows of h contiguous floats, ld apart, to dst[k·h].
 	stripes func(dst, src []float32, h, n, ld int)
 
+	peak  peakFunc
 	split *splitKernel // for the products of large weights; nil: none
 
 	vector

@@ -15,6 +15,7 @@ var avx2Kernel = kernel{
 	row4:       row4AVX2,
 	interleave: interleaveAVX2,
 	stripes:    stripesAVX2,
+	peak:       peakFunc{peakAVX2, 2 * 12 * 8},
 	vector:     vectorAVX2,
 }
 
@@ -30,6 +31,7 @@ var avx512Kernel = kernel{
 	row4:       row4AVX512,
 	interleave: interleaveAVX2,
 	stripes:    stripesAVX2,
+	peak:       peakFunc{peakAVX512, 2 * 12 * 16},
 	vector:     vectorAVX2,
 }
 

@@ -217,12 +217,33 @@ func addTiles() {
 	MOVQ(U32(row), stride)
 }
 
+// peak emits a loop of n rounds of four products of tiles.
+func peak(config Mem) {
+	TEXT("peakAMX", NOSPLIT, "func(n int)")
+	Doc("peakAMX runs n rounds of four independent products of tiles.")
+	LEAQ(config, low)
+	vex("ldtilecfg (AX)", pNone, 0x49, 0, 0x00)
+	Load(Param("n"), left)
+	for t := range 8 {
+		zeroTile(t)
+	}
+	Label("round")
+	for t := range 4 {
+		multiply(t, 4+t/2, 6+t%2)
+	}
+	DECQ(left)
+	JNE(LabelRef("round"))
+	vex("tilerelease", pNone, 0x49, 0, 0xc0)
+	RET()
+}
+
 func main() {
 	ConstraintExpr("!noasm")
 	config := shapes()
 	for planes := 1; planes <= 3; planes++ {
 		panels(config, planes)
 	}
+	peak(config)
 	splits()
 	Generate()
 }
