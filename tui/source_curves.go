@@ -147,16 +147,16 @@ func (v *phaseView) findings() {
 	if v.rep.Progress == nil {
 		return
 	}
+	for _, d := range v.rep.Progress.Descents {
+		add("double descent of %s: %s at %d, rises to %s at %d, falls to %s at %d", spaced(d.Measure), num(float64(d.Values[1])), d.Steps[1],
+			num(float64(d.Values[2])), d.Steps[2], num(float64(d.Values[3])), d.Steps[3])
+	}
 	for _, l := range v.rep.Progress.Leads {
 		if l.Lead < 0 {
 			add("%s follows %s by %d steps (%d to %d)", spaced(l.Measure), spaced(l.Reference), -l.Lead, -l.Interval[1], -l.Interval[0])
 			continue
 		}
 		add("%s leads %s by %d steps (%d to %d), %.0f %% of the run", spaced(l.Measure), spaced(l.Reference), l.Lead, l.Interval[0], l.Interval[1], 100*float64(l.Share))
-	}
-	for _, d := range v.rep.Progress.Descents {
-		add("double descent of %s: %s at %d, rises to %s at %d, falls to %s at %d", spaced(d.Measure), num(float64(d.Values[1])), d.Steps[1],
-			num(float64(d.Values[2])), d.Steps[2], num(float64(d.Values[3])), d.Steps[3])
 	}
 }
 
