@@ -62,7 +62,7 @@ func (b *builder) caveats() {
 		b.rep.Warnings = append(b.rep.Warnings, fmt.Sprintf(format, args...))
 	}
 	if n := len(b.rep.ZeroSteps); n > 0 {
-		warn("%d checkpoints have an all-zero B (steps %v): their angles are null", n, b.rep.ZeroSteps)
+		warn("B is all zero at %d of the checkpoints (steps %v): no angles there", n, b.rep.ZeroSteps)
 	}
 	switch n := b.rep.Noise; {
 	case n.noisy():

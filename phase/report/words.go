@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -183,10 +184,10 @@ func sentence(e phase.Event) string {
 		return when + fmt.Sprintf("`%s` turns by %s° ± %s° (one standard error) over windows of %d steps, %s° above its saddle; %s it, at %s.",
 			e.Module, num(e.Statistic, 1), num(e.SE, 1), e.K, num(e.Prominence, 1), windows(e.Agreement), ints(e.Agreement.Steps))
 	case phase.KindGradPeak:
-		return when + fmt.Sprintf("the smoothed gradient norm peaks at %s ± %s, %s times its higher saddle.", num(e.Statistic, 2), num(e.SE, 2), num(e.Prominence, 1))
+		return when + fmt.Sprintf("the smoothed gradient norm peaks at %s ± %s (one standard error), %s times its higher saddle.", num(e.Statistic, 2), num(e.SE, 2), num(e.Prominence, 1))
 	}
 	if e.Kind == phase.KindBehaviour {
-		return when + fmt.Sprintf("behaviour changes by %s ± %s %s (`%s` at λ = %g).", num(e.Statistic, 3), num(e.SE, 3), e.Unit, e.Measure, float64(e.Lambda))
+		return when + fmt.Sprintf("behaviour changes by %s ± %s %s (one standard error; `%s` at λ = %g).", num(e.Statistic, 3), num(e.SE, 3), e.Unit, e.Measure, float64(e.Lambda))
 	}
 	return when + e.String() + "."
 }
@@ -242,15 +243,16 @@ func (w *writer) behaviour() {
 	if b == nil {
 		return
 	}
+	w.add(secBehaviour, []string{"run.behaviour"}, "%s", source(b))
 	for i, m := range b.Measures {
 		if m.Lambda == 0 {
 			continue
 		}
 		first, last := m.Points[0], m.Points[len(m.Points)-1]
-		text := fmt.Sprintf("`%s` at λ = %g (%s): %s at step %d, %s at step %d", m.Name, m.Lambda, m.Unit, measured(first), first.Step, measured(last), last.Step)
+		text := fmt.Sprintf("`%s` at λ = %g (%s): %s at step %d, %s at step %d", m.Name, m.Lambda, m.Unit, measured(m.Name, first), first.Step, measured(m.Name, last), last.Step)
 		switch {
 		case m.Found:
-			text += fmt.Sprintf("; it changes at step %s (%s–%s, 95 %%) by %s ± %s", num(m.Change.Step, 0), num(m.Change.Lo, 0), num(m.Change.Hi, 0), num(m.Change.Rise, 3), num(m.Change.RiseSE, 3))
+			text += fmt.Sprintf("; it changes at step %s (%s–%s, 95 %%) by %s ± %s (one standard error)", num(m.Change.Step, 0), num(m.Change.Lo, 0), num(m.Change.Hi, 0), num(m.Change.Rise, 3), num(m.Change.RiseSE, 3))
 		default:
 			text += "; no change point: " + m.Why
 		}
@@ -261,8 +263,35 @@ func (w *writer) behaviour() {
 	}
 }
 
-func measured(p phase.MeasurePoint) string {
-	return fmt.Sprintf("%s [%s, %s] of %d", num(p.Value, 3), num(p.Lo, 3), num(p.Hi, 3), p.N)
+// source says what behaviour was measured on, and who judged.
+func source(b *phase.Behaviour) string {
+	var parts []string
+	if b.Pairs != "" {
+		parts = append(parts, "log-odds of the paired completions in `"+filepath.Base(b.Pairs)+"`")
+	}
+	if b.Judge != "" {
+		s := "answers to `" + filepath.Base(b.Questions) + "`, judged by `" + b.Judge + "`"
+		if b.Rule != "" {
+			s += ", EM by the rule of the " + b.Rule
+		}
+		parts = append(parts, s)
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "its file does not say on what")
+	}
+	s := "Measured of `" + b.Model + "`: " + strings.Join(parts, "; ") + ". Brackets are 95 % intervals."
+	return s
+}
+
+func measured(name string, p phase.MeasurePoint) string {
+	of := "answers"
+	switch name {
+	case phase.MeasureLogOdds:
+		of = "pairs"
+	case phase.MeasureEMCoherent:
+		of = "coherent answers"
+	}
+	return fmt.Sprintf("%s [%s, %s] of %d %s", num(p.Value, 3), num(p.Lo, 3), num(p.Hi, 3), p.N, of)
 }
 
 func (w *writer) features() {
