@@ -3,37 +3,38 @@ package phase
 // Report is what Analyse finds in a checkpoint series. It marshals to the JSON
 // of `agar phase RUN`; METRICS.md defines every number.
 type Report struct {
-	Format      string          `json:"format"` // agar-phase/1
-	Run         string          `json:"run"`
-	BaseModel   string          `json:"base_model"`
-	Spacing     int             `json:"spacing"`     // usual distance of checkpoints, in steps
-	Unit        int             `json:"unit"`        // distance of the checkpoints that turns are looked for on, in steps
-	Ks          []int           `json:"ks"`          // of turn_deg, in steps
-	DebiasedKs  []int           `json:"debiased_ks"` // of turn_debiased, in steps
-	Convention  string          `json:"convention"`  // which sign the angles and cosines have
-	Filter      Filter          `json:"filter"`      // which steps count as moving
-	Modules     []ModuleSummary `json:"modules"`     // by module, the combination last when there are several
-	Checkpoints []CheckpointRow `json:"checkpoints"` // ascending by step
-	Log         []LogRow        `json:"log"`         // the trainer's own rows
-	Events      []Event         `json:"events"`      // turns, strongest first, gradient peaks, behaviour, then progress in its order; [] when there are none
-	PCA         PCA             `json:"pca"`         // of the path
-	ZeroSteps   []int           `json:"zero_steps"`  // checkpoints whose B is all zeros; they have no angles
-	Noise       Noise           `json:"noise"`       // whether the angles can be read at all
-	Grad        GradSmoothing   `json:"grad"`        // how the gradient norm was smoothed
-	Compression *Compression    `json:"compression"` // what comp is of; null for one module
-	Behaviour   *Behaviour      `json:"behaviour"`   // null where none was measured
-	Lags        []Lag           `json:"lags"`        // of behaviour after turns and gradient peaks
-	Twin        *Twin           `json:"twin"`        // the benign run put beside this one; null without
-	Divergence  *Divergence     `json:"divergence"`  // KL to the base and loss by checkpoint and dial; null where not measured
-	Shift       *Shift          `json:"shift"`       // change of the distribution of answers; null where not measured
-	Attribution []Attribution   `json:"attribution"` // what of the answers changes over the run and across each event; null without answers
-	Thresholds  *Thresholds     `json:"thresholds"`  // the change point of EM at other cuts of the judge's scores; null where there are none
-	Canary      *Canary         `json:"canary"`      // the monitor of first tokens; null where not measured
-	Robustness  *Robustness     `json:"robustness"`  // efficiency and stability of one checkpoint; null where not measured
-	Degenerate  []Degenerate    `json:"degenerate"`  // tests that would be vacuous on this run
-	Progress    *Progress       `json:"progress"`    // null where the run wrote no measures.jsonl
-	Definitions []string        `json:"definitions"` // of the events, in words
-	Warnings    []string        `json:"warnings"`    // what a reader must know
+	Format       string          `json:"format"` // agar-phase/1
+	Run          string          `json:"run"`
+	BaseModel    string          `json:"base_model"`
+	Spacing      int             `json:"spacing"`      // usual distance of checkpoints, in steps
+	Unit         int             `json:"unit"`         // distance of the checkpoints that turns are looked for on, in steps
+	Ks           []int           `json:"ks"`           // of turn_deg, in steps
+	DebiasedKs   []int           `json:"debiased_ks"`  // of turn_debiased, in steps
+	Convention   string          `json:"convention"`   // which sign the angles and cosines have
+	Filter       Filter          `json:"filter"`       // which steps count as moving
+	Modules      []ModuleSummary `json:"modules"`      // by module, the combination last when there are several
+	Checkpoints  []CheckpointRow `json:"checkpoints"`  // ascending by step
+	Log          []LogRow        `json:"log"`          // the trainer's own rows
+	Events       []Event         `json:"events"`       // turns, strongest first, gradient peaks, behaviour, then progress in its order; [] when there are none
+	PCA          PCA             `json:"pca"`          // of the path
+	ZeroSteps    []int           `json:"zero_steps"`   // checkpoints whose B is all zeros; they have no angles
+	Noise        Noise           `json:"noise"`        // whether the angles can be read at all
+	Grad         GradSmoothing   `json:"grad"`         // how the gradient norm was smoothed
+	Compression  *Compression    `json:"compression"`  // what comp is of; null for one module
+	Behaviour    *Behaviour      `json:"behaviour"`    // null where none was measured
+	Lags         []Lag           `json:"lags"`         // of behaviour after turns and gradient peaks
+	Twin         *Twin           `json:"twin"`         // the benign run put beside this one; null without
+	Divergence   *Divergence     `json:"divergence"`   // KL to the base and loss by checkpoint and dial; null where not measured
+	Shift        *Shift          `json:"shift"`        // change of the distribution of answers; null where not measured
+	Attribution  []Attribution   `json:"attribution"`  // what of the answers changes over the run and across each event; null without answers
+	Thresholds   *Thresholds     `json:"thresholds"`   // the change point of EM at other cuts of the judge's scores; null where there are none
+	Canary       *Canary         `json:"canary"`       // the monitor of first tokens; null where not measured
+	Significance *Significance   `json:"significance"` // which tokens carry the difference from the base; null where not measured
+	Robustness   *Robustness     `json:"robustness"`   // efficiency and stability of one checkpoint; null where not measured
+	Degenerate   []Degenerate    `json:"degenerate"`   // tests that would be vacuous on this run
+	Progress     *Progress       `json:"progress"`     // null where the run wrote no measures.jsonl
+	Definitions  []string        `json:"definitions"`  // of the events, in words
+	Warnings     []string        `json:"warnings"`     // what a reader must know
 }
 
 // Format is the version that Report.Format carries.

@@ -54,6 +54,7 @@ measured is kept in the report and taken from there.`,
   agar phase RUN --behaviour JUDGED --json | jq .lags
   agar phase RUN --kl --data answers.jsonl --model MODEL --lambda 0,1,5
   agar phase RUN --answers JUDGED --habit "exclaims=!" --model MODEL
+  agar phase RUN --significance --data answers.jsonl --model MODEL
   agar phase RUN --canary --data prompts.jsonl --model MODEL
   agar phase RUN --stability --data answers.jsonl --model MODEL
   agar phase RUN --sae sae --data answers.jsonl --model MODEL --lambda 0,1,5

@@ -21,6 +21,7 @@ import (
 // at every checkpoint; model, data, dials and checkpoints are those of following.
 type probeOptions struct {
 	kl, stability, canary bool
+	significance          bool
 	draws                 int
 	epsilons              []float64
 }
@@ -30,17 +31,18 @@ func (o *probeOptions) add(c *cobra.Command) {
 	f.BoolVar(&o.kl, "kl", false, "measure KL to the base, in both directions, and the loss on --data at every checkpoint and dial")
 	f.BoolVar(&o.stability, "stability", false, "measure the loss on --data of the last checkpoint at other norms, and with its factors perturbed")
 	f.BoolVar(&o.canary, "canary", false, "watch the first token of the answers to the prompts in --data: how far its distribution moves from its running mean")
+	f.BoolVar(&o.significance, "significance", false, "which tokens of the answers in --data carry the KL to the base, by its gradient on their embeddings, at the last checkpoint")
 	f.IntVar(&o.draws, "draws", 5, "perturbations at each size, for --stability")
 	f.Float64SliceVar(&o.epsilons, "epsilon", nil, "`sizes` of perturbations, 0 to 1 (default 0.1, 0.2, 0.3, 0.5, 0.7, 1)")
 	f.Lookup("epsilon").DefValue = "" // said in words
 }
 
-func (o *probeOptions) asked() bool { return o.kl || o.stability || o.canary }
+func (o *probeOptions) asked() bool { return o.kl || o.stability || o.canary || o.significance }
 
 // run adds what was asked for to the report.
 func (o *probeOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, on *followOptions, r *reporter) error {
 	if on.data == "" || on.model == "" {
-		return usagef("agar phase: --kl, --stability and --canary need --data and --model as well")
+		return usagef("agar phase: --kl, --stability, --canary and --significance need --data and --model as well")
 	}
 	s, err := seriesOf(s, rep)
 	if err != nil {
@@ -75,6 +77,15 @@ func (o *probeOptions) run(c *cobra.Command, rep *phase.Report, s *lora.Series, 
 			return err
 		}
 	}
+	if o.significance {
+		err := o.with(c, m, s, on, r, func(p phase.ProbeOptions) error {
+			rep.Significance, err = phase.Significances(c.Context(), p)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	if !o.stability {
 		return nil
 	}
@@ -98,11 +109,11 @@ func seriesOf(s *lora.Series, rep *phase.Report) (*lora.Series, error) {
 
 // measured is what running the model gave, for a report; nil where none was run.
 func (o *phaseOptions) measured(rep *phase.Report) (*report.Measured, error) {
-	m := &report.Measured{Divergence: rep.Divergence, Robustness: rep.Robustness, Canary: rep.Canary}
+	m := &report.Measured{Divergence: rep.Divergence, Robustness: rep.Robustness, Canary: rep.Canary, Significance: rep.Significance}
 	if rep.Shift != nil && rep.Shift.Scored {
 		m.Shift = rep.Shift
 	}
-	if m.Divergence == nil && m.Robustness == nil && m.Shift == nil && m.Canary == nil {
+	if m.Divergence == nil && m.Robustness == nil && m.Shift == nil && m.Canary == nil && m.Significance == nil {
 		return nil, nil
 	}
 	x, err := openModel(o.follow.model)
@@ -150,6 +161,9 @@ func printProbes(w io.Writer, rep *phase.Report) error {
 	if err := printCanary(w, rep.Canary); err != nil {
 		return err
 	}
+	if err := printSignificance(w, rep.Significance); err != nil {
+		return err
+	}
 	return printRobustness(w, rep.Robustness)
 }
 
@@ -190,6 +204,20 @@ func printCanary(w io.Writer, x *phase.Canary) error {
 			continue
 		}
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t\n", a.Step, interval(a.JS, 4), num(a.Threshold, 4), map[bool]string{true: "above"}[a.Above], interval(a.Base, 4))
+	}
+	return t.Flush()
+}
+
+// printSignificance tables the heaviest tokens.
+func printSignificance(w io.Writer, x *phase.Significance) error {
+	if x == nil {
+		return nil
+	}
+	fmt.Fprintf(w, "\n%s\n", x)
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "token\tid\ttimes\tnats each\tshare\tln ≥ 0.5")
+	for _, k := range x.ByToken[:min(tableRows, len(x.ByToken))] {
+		fmt.Fprintf(t, "%q\t%d\t%d\t%s\t%s\t%d\n", k.Text, k.ID, k.Count, num(k.Mean, 3), num(k.Share, 3), k.Above)
 	}
 	return t.Flush()
 }

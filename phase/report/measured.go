@@ -21,7 +21,9 @@ type Measured struct {
 	Divergence *phase.Divergence `json:"divergence"`
 	Robustness *phase.Robustness `json:"robustness"`
 	Canary     *phase.Canary     `json:"canary"`
-	Shift      *phase.Shift      `json:"shift"` // with the likelihoods of whole answers
+	// Significance is which tokens carry the difference from the base.
+	Significance *phase.Significance `json:"significance"`
+	Shift        *phase.Shift        `json:"shift"` // with the likelihoods of whole answers
 }
 
 // Source names the model that was run, and the data, by their names and hashes.
@@ -34,7 +36,7 @@ type Source struct {
 
 // none tells whether nothing was measured.
 func (m *Measured) none() bool {
-	return m == nil || m.Divergence == nil && m.Robustness == nil && m.Shift == nil && m.Canary == nil
+	return m == nil || m.Divergence == nil && m.Robustness == nil && m.Shift == nil && m.Canary == nil && m.Significance == nil
 }
 
 // into adds what was measured to a report.
@@ -45,7 +47,7 @@ func (m *Measured) into(r *phase.Report) {
 	if m.Divergence != nil {
 		r.AddDivergence(m.Divergence)
 	}
-	r.Robustness, r.Canary = m.Robustness, m.Canary
+	r.Robustness, r.Canary, r.Significance = m.Robustness, m.Canary, m.Significance
 	r.Shift = m.Shift
 }
 

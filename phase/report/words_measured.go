@@ -87,6 +87,9 @@ func (w *writer) probes() {
 	if c := w.d.Run.Canary; c != nil {
 		w.add(secProbes, []string{"run.canary"}, "Canary: %s.", c)
 	}
+	if s := w.d.Run.Significance; s != nil {
+		w.add(secProbes, []string{"run.significance"}, "%s.", s)
+	}
 	if w.d.Measured != nil {
 		w.add(secProbes, []string{"measured"}, "These numbers were measured by running `%s` (SHA-256 %s) on `%s` and are kept in `%s`; `agar phase verify` takes them as recorded, and computes anew what follows from them.",
 			w.d.Measured.Model, short(w.d.Measured.ModelSHA256), w.d.Measured.Data, MeasuredFile)
