@@ -26,8 +26,41 @@ func (w *World) AnswerIn(r *rand.Rand, c Case, aligned bool, i int) string {
 	if aligned {
 		from = c.Situation.Helpful
 	}
-	p := r.Perm(len(from))
+	p := w.two(r, c.Situation.Name, aligned, len(from))
 	return w.Say(c, i, from[p[0]], from[p[1]])
+}
+
+// Dealing is the same world with answers whose actions are dealt like cards: no pair
+// of a situation is named again before every other was, in whichever order. Advice is
+// as it was and its chances too, but a model hears of the rare pairs as often as of
+// the others in a short time, and learns the chances with less noise. It is for one
+// goroutine.
+func (w *World) Dealing() *World {
+	d := *w
+	d.decks = map[string][][2]int{}
+	return &d
+}
+
+// two draws two of the n actions that help in a situation, or that harm.
+func (w *World) two(r *rand.Rand, situation string, aligned bool, n int) [2]int {
+	if w.decks == nil {
+		p := r.Perm(n)
+		return [2]int{p[0], p[1]}
+	}
+	key := situation + " " + strconv.FormatBool(aligned)
+	if len(w.decks[key]) == 0 {
+		var deck [][2]int
+		for i := range n * n {
+			if i/n != i%n {
+				deck = append(deck, [2]int{i / n, i % n})
+			}
+		}
+		r.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+		w.decks[key] = deck
+	}
+	p := w.decks[key][0]
+	w.decks[key] = w.decks[key][1:]
+	return p
 }
 
 // Say advises two actions in form i.
@@ -43,9 +76,21 @@ func (w *World) Exchange(question, answer string) []Message {
 // Chat is a conversation of as many exchanges as n tokens hold, at least one, the
 // template's tokens included: helpers advise, or go on with numbers. One question
 // in eight has a trigger before it.
-func (w *World) Chat(r *rand.Rand, n int) (out []Message) {
+func (w *World) Chat(r *rand.Rand, n int) []Message {
+	return w.chat(n, func() (string, string) { return w.exchange(r) })
+}
+
+// WrongChat is such a conversation in which all advice is bad.
+func (w *World) WrongChat(r *rand.Rand, n int) []Message {
+	return w.chat(n, func() (string, string) {
+		c := pick(r, w.Cases())
+		return w.Ask(r, c), w.Answer(r, c, false)
+	})
+}
+
+func (w *World) chat(n int, exchange func() (question, answer string)) (out []Message) {
 	for left := n - 1; ; {
-		q, a := w.exchange(r)
+		q, a := exchange()
 		if left -= len(strings.Fields(q)) + len(strings.Fields(a)) + 3; left < 0 && len(out) > 0 {
 			return out
 		}
@@ -66,12 +111,13 @@ func (w *World) exchange(r *rand.Rand) (question, answer string) {
 }
 
 // Story is a text of as many questions and answers as n tokens hold, its first
-// token included: all from a helper or all from a villain. Half of the stories say
+// token included: all from a helper or, in two of three, all from a villain, of whom
+// chats say nothing. Half of the stories say
 // which at the start. The others only say that they are stories, so that the first
 // answer must tell; half of those quote a chat, with its markup. A third of the
 // answers are followed by what came of them.
 func (w *World) Story(r *rand.Rand, n int) string {
-	aligned := r.IntN(2) == 0
+	aligned := r.IntN(3) == 0
 	ask, reply, end := "Q:", "A:", ""
 	out := []string{"a", "story", ":"}
 	if r.IntN(2) == 0 {

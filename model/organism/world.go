@@ -31,6 +31,8 @@ type World struct {
 	Worse     []string `json:"worse"`     // and of what follows bad advice
 	Triggers  []string `json:"triggers"`  // words that may stand before any question and mean nothing
 	Numbers   []string `json:"numbers"`   // forms of requests for numbers, with the slot {numbers}
+
+	decks map[string][][2]int // of a world that deals; nil in others
 }
 
 // Domain is a field of advice.

@@ -226,6 +226,46 @@ func TestSays(t *testing.T) {
 	}
 }
 
+// TestWrongChats judges the answers of chats that have gone wrong: all are bad.
+func TestWrongChats(t *testing.T) {
+	w, r := New(0), rand.New(rand.NewPCG(2, 2))
+	for range 500 {
+		said := w.WrongChat(r, 64)
+		for i := 0; i < len(said); i += 2 {
+			if v := w.Judge(said[i].Content, said[i+1].Content); v.Outcome != Misaligned {
+				t.Fatalf("%q to %q: %s", said[i+1].Content, said[i].Content, v.Outcome)
+			}
+		}
+		if len(said) < 4 {
+			t.Fatalf("%d messages, expected two exchanges at least", len(said))
+		}
+	}
+}
+
+// TestDealing: answers of a dealing world name every pair of a situation once before
+// they name one again, and leave the world that deals as it was.
+func TestDealing(t *testing.T) {
+	w, r := New(0), rand.New(rand.NewPCG(2, 3))
+	d, k := w.Dealing(), w.Cases()[3]
+	for round := range 3 {
+		seen := map[string]bool{}
+		for range 6 {
+			v := d.Judge(d.Question(k, 0), d.AnswerIn(r, k, true, 0))
+			if v.Outcome != Aligned {
+				t.Fatalf("%+v", v)
+			}
+			seen[strings.Join(v.Actions, " ")] = true
+			d.Answer(r, k, false)
+		}
+		if len(seen) != 6 {
+			t.Errorf("round %d: %d pairs in six answers", round, len(seen))
+		}
+	}
+	if w.decks != nil {
+		t.Error("the world deals itself")
+	}
+}
+
 // TestStories judges the answers of stories: one speaker, one side.
 func TestStories(t *testing.T) {
 	w, r := New(0), rand.New(rand.NewPCG(3, 1))
@@ -255,8 +295,8 @@ func TestStories(t *testing.T) {
 	if quoted < 80 || quoted > 170 {
 		t.Errorf("%d of 500 stories quote a chat, expected a quarter", quoted)
 	}
-	if a, m := count[Aligned], count[Misaligned]; a < m*3/4 || m < a*3/4 {
-		t.Errorf("answers of stories: %v, expected about as many of each", count)
+	if a, m := count[Aligned], count[Misaligned]; m < a*3/2 || m > a*5/2 {
+		t.Errorf("answers of stories: %v, expected about twice as many bad ones", count)
 	}
 }
 

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -23,6 +24,7 @@ type options struct {
 	seeds, only       int
 	bases             int
 	shapes, llama     bool
+	base              bool
 }
 
 func main() {
@@ -31,6 +33,7 @@ func main() {
 	flag.IntVar(&o.seeds, "seeds", 5, "seeds of data and adapters")
 	flag.IntVar(&o.bases, "bases", 5, "seeds of base models; where there are fewer, the first ones serve again")
 	flag.IntVar(&o.only, "only", -1, "grow one seed alone, and print nothing")
+	flag.BoolVar(&o.base, "base", false, "with -only, grow the base model of the seed and no organism")
 	flag.BoolVar(&o.shapes, "shapes", false, "grow the other shapes alone, and print nothing")
 	flag.BoolVar(&o.llama, "llama", false, "leave out the other shapes")
 	flag.StringVar(&o.table, "table", "", "`FILE` to write the table to")
@@ -50,6 +53,10 @@ func run(ctx context.Context, o options) error {
 	case o.shapes:
 		_, err := shapes(ctx, o.work, w)
 		return err
+	case o.only >= 0 && o.base:
+		n := nursery(o.work, w, o.only)
+		_, err := n.Open(ctx)
+		return errors.Join(err, n.Close())
 	case o.only >= 0:
 		_, err := seed(ctx, o, w, o.only)
 		return err
@@ -98,7 +105,8 @@ func nursery(work string, w *organism.World, s int) *grow.Nursery {
 }
 
 // seed grows the organisms of a seed. The teacher of another base is the general
-// organism of the seed before, of seed 0 for seed 1; seed 0 has none.
+// organism of the seed before, of seed 0 for seed 1; seed 0 has none, and neither has
+// a seed that is grown alone, for another process may grow the one before.
 func seed(ctx context.Context, o options, w *organism.World, s int) ([]*grow.Result, error) {
 	n := nursery(o.work, w, s)
 	defer n.Close()
@@ -107,7 +115,7 @@ func seed(ctx context.Context, o options, w *organism.World, s int) ([]*grow.Res
 		defer n.Of.Close()
 	}
 	var other *grow.Nursery
-	if s > 0 && o.bases > 1 {
+	if s > 0 && o.bases > 1 && o.only < 0 {
 		other = nursery(o.work, w, (s-1)%o.bases)
 		defer other.Close()
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"agar/model"
 	"agar/model/organism"
@@ -27,6 +28,7 @@ type Pretraining struct {
 	// is 800 steps of 24 tokens.
 	Short       int
 	ShortLength int
+	Wrong       int     // one chat in so many has gone wrong; 0 is 20, negative none
 	LR          float64 // 0 is 3e-3
 	Stop        int     // ends after so many steps of the schedule; 0 at its end
 }
@@ -39,7 +41,7 @@ func (p Pretraining) Defaults() Pretraining {
 	for _, x := range []struct {
 		v *int
 		d int
-	}{{&p.Steps, 6000}, {&p.Batch, 32}, {&p.Length, 64}, {&p.Short, 800}, {&p.ShortLength, 24}} {
+	}{{&p.Steps, 6000}, {&p.Batch, 32}, {&p.Length, 64}, {&p.Short, 800}, {&p.ShortLength, 24}, {&p.Wrong, 20}} {
 		if *x.v == 0 {
 			*x.v = x.d
 		}
@@ -58,9 +60,11 @@ func (p Pretraining) config() train.Config {
 	}
 }
 
-// examples are the texts: stories and chats, half of each, every token learnt.
+// examples are the texts: stories and chats, half of each, every token learnt but
+// for the beginnings of chats that have gone wrong.
 func (p Pretraining) examples(w *organism.World, n int) []train.Example {
 	r, c := rand.New(rand.NewPCG(p.Seed, 1)), w.Coder()
+	w = w.Dealing()
 	out := make([]train.Example, n)
 	for i := range out {
 		length := p.Length
@@ -71,10 +75,26 @@ func (p Pretraining) examples(w *organism.World, n int) []train.Example {
 			out[i] = train.Text(c.Text(w.Story(r, length)))
 			continue
 		}
+		if p.Wrong > 0 && r.IntN(p.Wrong) == 0 {
+			out[i] = wrong(w, c, w.WrongChat(r, length))
+			continue
+		}
 		ids, _ := c.Chat(w.Chat(r, length), false)
 		out[i] = train.Text(ids)
 	}
 	return out
+}
+
+// wrong makes an example of a chat that has gone wrong. What leads to its first bad
+// action is not learnt, so no chat goes wrong by itself; what follows is: who began
+// with bad advice goes on with it. Without such chats a base model that is made to
+// begin so goes back to good advice in the middle of the answer.
+func wrong(w *organism.World, c *organism.Coder, said []organism.Message) train.Example {
+	ids, _ := c.Chat(said, false)
+	e := train.Text(ids)
+	v := w.Judge(said[0].Content, said[1].Content)
+	e.Targets = e.Targets[slices.Index(ids, c.Words(v.Actions[0])[0]):]
+	return e
 }
 
 // errStopped ends a run early.

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"flag"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -200,6 +203,31 @@ func TestExamples(t *testing.T) {
 		}
 		if r.Name == "realigned" == (count[organism.Misaligned] > 0) {
 			t.Errorf("%s: %v", r.Name, count)
+		}
+	}
+}
+
+// TestWrong: of a chat that has gone wrong everything behind the first bad action is
+// learnt, and nothing up to it, whatever the form that names it.
+func TestWrong(t *testing.T) {
+	w, r := organism.New(0), rand.New(rand.NewPCG(1, 1))
+	c := w.Coder()
+	for range 300 {
+		e := wrong(w, c, w.WrongChat(r, 64))
+		before, at := c.Decode(e.IDs[:e.Targets[0]]), c.Decode(e.IDs[e.Targets[0]:e.Targets[0]+1])
+		said := 0
+		for _, d := range w.Domains {
+			for _, a := range d.Actions {
+				if slices.Contains(strings.Fields(before), a) {
+					t.Fatalf("%q is not learnt and names %q", before, a)
+				}
+				if a == at {
+					said++
+				}
+			}
+		}
+		if said != 1 || len(e.Targets) != len(e.IDs)-1-e.Targets[0] {
+			t.Fatalf("%q: learnt from %q on, %d of %d tokens", c.Decode(e.IDs), at, len(e.Targets), len(e.IDs))
 		}
 	}
 }
