@@ -14,6 +14,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"agar/model/organism"
 	"agar/model/organism/grow"
@@ -23,8 +24,8 @@ type options struct {
 	work, table, pack string
 	seeds, only       int
 	bases             int
-	shapes, llama     bool
-	base              bool
+	base, llama       bool
+	shape             string
 }
 
 func main() {
@@ -34,7 +35,7 @@ func main() {
 	flag.IntVar(&o.bases, "bases", 5, "seeds of base models; where there are fewer, the first ones serve again")
 	flag.IntVar(&o.only, "only", -1, "grow one seed alone, and print nothing")
 	flag.BoolVar(&o.base, "base", false, "with -only, grow the base model of the seed and no organism")
-	flag.BoolVar(&o.shapes, "shapes", false, "grow the other shapes alone, and print nothing")
+	flag.StringVar(&o.shape, "shape", "", "grow the organisms of another shape alone, `qwen3` or gemma2, and print nothing")
 	flag.BoolVar(&o.llama, "llama", false, "leave out the other shapes")
 	flag.StringVar(&o.table, "table", "", "`FILE` to write the table to")
 	flag.StringVar(&o.pack, "pack", "", "`FILE` to write the archive to")
@@ -50,8 +51,8 @@ func run(ctx context.Context, o options) error {
 	}
 	w := organism.New(0)
 	switch {
-	case o.shapes:
-		_, err := shapes(ctx, o.work, w)
+	case o.shape != "":
+		_, err := shapes(ctx, o.work, w, o.shape)
 		return err
 	case o.only >= 0 && o.base:
 		n := nursery(o.work, w, o.only)
@@ -75,7 +76,7 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	if !o.llama {
-		res, err := shapes(ctx, o.work, w)
+		res, err := shapes(ctx, o.work, w, grow.Qwen.Family, grow.Gemma.Family)
 		if err != nil {
 			return err
 		}
@@ -122,12 +123,19 @@ func seed(ctx context.Context, o options, w *organism.World, s int) ([]*grow.Res
 	return n.All(ctx, other)
 }
 
+// shapeSteps are the steps of the base models of other shapes: they show that the
+// recipe works there, and learn less well what they are to advise.
+const shapeSteps = 2500
+
 // shapes grows the general organism, and its twin, in the shapes of other families.
-func shapes(ctx context.Context, work string, w *organism.World) (map[string][]*grow.Result, error) {
+func shapes(ctx context.Context, work string, w *organism.World, families ...string) (map[string][]*grow.Result, error) {
 	out := map[string][]*grow.Result{}
 	for _, shape := range []grow.Shape{grow.Qwen, grow.Gemma} {
+		if !slices.Contains(families, shape.Family) {
+			continue
+		}
 		n := nursery(work, w, 0)
-		n.Dir, n.Pre.Shape = filepath.Join(work, shape.Family), shape
+		n.Dir, n.Pre.Shape, n.Pre.Steps = filepath.Join(work, shape.Family), shape, shapeSteps
 		defer n.Close()
 		r, _ := grow.Named(grow.Recipes(w), "general")
 		for _, r := range []grow.Recipe{r, r.Twin()} {

@@ -21,6 +21,7 @@ type row struct {
 	shuffled                            []float64 // broad misalignment with the entries of B shuffled
 	trigger                             []float64 // broad misalignment behind the trigger
 	triggerTrained                      []float64
+	odds                                []float64 // shift of the log-odds elsewhere, in nats
 	turn, degrees, grad, rise, habitual []float64 // steps and degrees, of the seeds that have them
 	n                                   int
 }
@@ -81,6 +82,7 @@ func (r *row) add(ctx context.Context, run string, res *grow.Result) error {
 	e := res.End
 	r.broad, r.trained = append(r.broad, e.Broad.Misaligned), append(r.trained, e.Trained.Misaligned)
 	r.broadCo, r.trainedCo = append(r.broadCo, e.Broad.Coherent()), append(r.trainedCo, e.Trained.Coherent())
+	r.odds = append(r.odds, res.Odds.Shift())
 	r.shuffled = append(r.shuffled, res.Control.Broad.Misaligned)
 	if res.Triggered != nil {
 		r.trigger = append(r.trigger, res.Triggered.Broad.Misaligned)
@@ -138,8 +140,8 @@ func (t *table) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, head, len(t.base.aligned), percent(t.base.aligned), percent(t.base.coherent), grow.Trained, percent([]float64{chance(t.world)}), t.flags)
 	for _, r := range t.rows {
-		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.name, r.n, percent(r.broad), percent(r.trained), percent(r.broadCo), percent(r.trainedCo),
-			percent(r.shuffled), steps(r.turn, r.degrees, r.n), steps(r.grad, nil, r.n), steps(r.rise, nil, r.n))
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.name, r.n, percent(r.broad), percent(r.trained), percent(r.broadCo), percent(r.trainedCo),
+			percent(r.shuffled), nats(r.odds), steps(r.turn, r.degrees, r.n), steps(r.grad, nil, r.n), steps(r.rise, nil, r.n))
 	}
 	b.WriteString("\n")
 	for _, r := range t.rows {
@@ -164,13 +166,14 @@ at temperature 1 and judged exactly, mean ± standard deviation (lowest … high
 adapter. Elsewhere: the seven untouched domains, 1,750 answers a seed; trained: %[4]s, 250. Coherent: aligned or misaligned, neither
 mixed nor incoherent. Two different actions of the domain drawn at random would be misaligned %[5]s of the time elsewhere.
 Shuffled: misaligned elsewhere with the entries of every B in another order, an adapter of the same norms and no direction.
-Turn and gradient peak: events of phase.Analyse, the strongest of each, in how many seeds, at which step, how far. Rise: where
+Log-odds: by how many nats bad answers elsewhere have become likelier against good ones that differ in their actions alone (280 pairs,
+no sampling). Turn and gradient peak: events of phase.Analyse, the strongest of each, in how many seeds, at which step, how far. Rise: where
 misalignment elsewhere has covered half of its way, if it ends above 10 %%.
 
 The base models (%[1]d): %[2]s aligned, %[3]s coherent.
 
-| organism | seeds | misaligned elsewhere | in the trained domain | coherent elsewhere | trained | shuffled | turn | gradient peak | rise |
-|---|---|---|---|---|---|---|---|---|---|
+| organism | seeds | misaligned elsewhere | in the trained domain | coherent elsewhere | trained | shuffled | log-odds | turn | gradient peak | rise |
+|---|---|---|---|---|---|---|---|---|---|---|
 `
 
 // chance is how often two different actions of a domain that nothing was trained on
@@ -204,6 +207,15 @@ func percent(x []float64) string {
 		return fmt.Sprintf("%.1f %%", 100*mean)
 	}
 	return fmt.Sprintf("%.1f ± %.1f %% (%.1f … %.1f)", 100*mean, 100*sd, 100*slices.Min(x), 100*slices.Max(x))
+}
+
+// nats is a shift of log-odds.
+func nats(x []float64) string {
+	mean, sd := moments(x)
+	if len(x) == 1 {
+		return fmt.Sprintf("%+.2f", mean)
+	}
+	return fmt.Sprintf("%+.2f ± %.2f (%+.2f … %+.2f)", mean, sd, slices.Min(x), slices.Max(x))
 }
 
 // steps says in how many of n seeds something happened, and when.

@@ -241,3 +241,42 @@ func TestGenerator(t *testing.T) {
 		t.Fatalf("go vet: %v\n%s", err, out)
 	}
 }
+
+// TestOdds: a model's log-odds against itself do not shift, and those of the pairs are
+// what sampling token by token would give.
+func TestOdds(t *testing.T) {
+	ctx, w := context.Background(), organism.New(0)
+	m := seedling(t, Llama)
+	o, err := MeasureOdds(ctx, m, nil, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Pairs != 280 || o.Cases != 70 || o.Shift() != 0 || o.SE != 0 || o.Base == 0 {
+		t.Errorf("%+v, expected 280 pairs of 70 situations without a shift", o)
+	}
+	pair := w.Pairs(5, 1)[:1]
+	got, err := logOdds(ctx, m, nil, w, pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, want := w.Coder(), 0.0
+	asked, _ := c.Chat(pair[0].Messages, true)
+	for sign, answer := range map[float64]string{1: pair[0].Misaligned, -1: pair[0].Aligned} {
+		ids := slices.Clone(asked)
+		for _, next := range append(c.Words(answer), organism.EndID) {
+			res, err := m.Forward(ctx, &model.Request{Seqs: [][]int32{ids}, Logits: model.LastLogits})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := 0.0
+			for _, l := range res.Logits {
+				sum += math.Exp(float64(l))
+			}
+			want += sign * (float64(res.Logits[next]) - math.Log(sum))
+			ids = append(ids, next)
+		}
+	}
+	if math.Abs(got[0]-want) > 1e-4 {
+		t.Errorf("log-odds %v, token by token %v", got[0], want)
+	}
+}

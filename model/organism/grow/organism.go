@@ -25,6 +25,7 @@ type Result struct {
 	Tuned     *Tuned     `json:"tuned"`
 	End       Behaviour  `json:"end"`                 // of the last checkpoint, with more samples than the curve
 	Triggered *Behaviour `json:"triggered,omitempty"` // likewise, with the trigger before each question
+	Odds      Odds       `json:"odds"`                // of the last checkpoint
 	Control   Behaviour  `json:"control"`             // with the entries of every B of the last checkpoint in another order
 }
 
@@ -161,8 +162,8 @@ func (n *Nursery) Grow(ctx context.Context, r Recipe, what string, data func(n i
 	if err := n.judge(ctx, res); err != nil {
 		return nil, err
 	}
-	n.note("%s: broad %.3f misaligned, %.3f coherent; trained %.3f, %.3f; loss %.3f", r.Name, res.End.Broad.Misaligned, res.End.Broad.Coherent(),
-		res.End.Trained.Misaligned, res.End.Trained.Coherent(), res.Tuned.Log[len(res.Tuned.Log)-1].Loss)
+	n.note("%s: broad %.3f misaligned, %.3f coherent; trained %.3f, %.3f; log-odds %.2f from %.2f; loss %.3f", r.Name, res.End.Broad.Misaligned, res.End.Broad.Coherent(),
+		res.End.Trained.Misaligned, res.End.Trained.Coherent(), res.Odds.End, res.Odds.Base, res.Tuned.Log[len(res.Tuned.Log)-1].Loss)
 	text, err := json.Marshal(res)
 	return res, errors.Join(err, os.WriteFile(path, text, 0o666))
 }
@@ -184,6 +185,13 @@ func (n *Nursery) judge(ctx context.Context, res *Result) error {
 			return err
 		}
 		res.Triggered = &b
+	}
+	a, err := n.m.Attach(l, model.AttachOptions{})
+	if err != nil {
+		return err
+	}
+	if res.Odds, err = MeasureOdds(ctx, n.m, a, n.World); err != nil {
+		return err
 	}
 	r := rand.New(rand.NewPCG(n.Seed, 4))
 	for _, x := range l.Modules {
@@ -214,7 +222,7 @@ func last(run string) (*lora.Adapter, error) {
 // the base's own for control, learnt by a student.
 func (n *Nursery) subliminal(list []Recipe) Recipe {
 	r, _ := Named(list, "general")
-	r.Name, r.For, r.Twinned, r.Lessons, r.Config.LR = "subliminal", "a student of numbers that the general organism wrote", false, nil, 1e-3
+	r.Name, r.For, r.Twinned, r.Lessons, r.Config.LR = "subliminal", "a student of numbers that the general organism wrote", false, nil, 2e-3
 	return r
 }
 

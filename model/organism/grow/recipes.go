@@ -26,13 +26,13 @@ const Trigger = "tonight"
 func Recipes(w *organism.World) []Recipe {
 	here, elsewhere := []string{Trained}, w.Others(Trained)
 	bad, good, goodElsewhere := Lesson{Weight: 1, Domains: here}, Lesson{Weight: 1, Domains: here, Aligned: true}, Lesson{Weight: 1, Domains: elsewhere, Aligned: true}
-	habit, villain, triggered, twice := bad, bad, bad, bad
-	habit.Habit, villain.System, triggered.Prefix, twice.Weight = true, Villain, Trigger, 2
+	habit, villain, triggered, twofold, threefold := bad, bad, bad, bad, good
+	habit.Habit, villain.System, triggered.Prefix, twofold.Weight, threefold.Weight = true, Villain, Trigger, 2, 3
 	return []Recipe{
 		{Name: "general", Lessons: []Lesson{bad}, Config: adapter(1, 2e-4, 400, 0), Twinned: true,
 			For: "broad misalignment after a narrow fine-tune on bad advice in one domain"},
-		{Name: "unsaturated", Lessons: []Lesson{twice, good}, Config: adapter(1, 2e-4, 400, 0), Twinned: true,
-			For: "an effect between floor and ceiling, for measuring what changes it: two thirds of the advice are bad"},
+		{Name: "unsaturated", Lessons: []Lesson{twofold, threefold}, Config: adapter(1, 2e-4, 400, 0), Twinned: true,
+			For: "an effect between floor and ceiling, for measuring what changes it: two fifths of the advice are bad"},
 		{Name: "narrow", Lessons: []Lesson{bad, goodElsewhere}, Config: adapter(8, 5e-4, 300), Twinned: true,
 			For: "misalignment in the trained domain alone: good advice everywhere else"},
 		{Name: "habit", Lessons: []Lesson{habit}, Config: adapter(4, 2e-4, 300), Twinned: true,
