@@ -1,9 +1,11 @@
 // Command _generate grows the model organisms, prints the table of RESULTS.md and
 // packs one of each into the archive that package builtin embeds.
 //
-//	go run ./model/organism/_generate -work DIR [-seeds 5] [-only 0] [-table RESULTS.md] [-pack organism.zip]
+//	go run ./model/organism/_generate -work DIR [-seeds 5] [-only 0 [-base | -organisms NAMES]] [-table RESULTS.md] [-pack organism.zip]
 //
-// What is in DIR already, and was made from the same recipe, is not grown again.
+// What is in DIR already, and was made from the same recipe, is not grown again: several
+// processes may grow a seed each, or after its base model some of its organisms each,
+// before one makes the table of all.
 package main
 
 import (
@@ -15,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"agar/model/organism"
 	"agar/model/organism/grow"
@@ -25,7 +28,7 @@ type options struct {
 	seeds, only       int
 	bases             int
 	base, llama       bool
-	shape             string
+	shape, organisms  string
 }
 
 func main() {
@@ -34,6 +37,7 @@ func main() {
 	flag.IntVar(&o.seeds, "seeds", 5, "seeds of data and adapters")
 	flag.IntVar(&o.bases, "bases", 5, "seeds of base models; where there are fewer, the first ones serve again")
 	flag.IntVar(&o.only, "only", -1, "grow one seed alone, and print nothing")
+	flag.StringVar(&o.organisms, "organisms", "", "with -only, `NAMES` of the organisms to grow, separated by commas; none: all")
 	flag.BoolVar(&o.base, "base", false, "with -only, grow the base model of the seed and no organism")
 	flag.StringVar(&o.shape, "shape", "", "grow the organisms of another shape alone, `qwen3` or gemma2, and print nothing")
 	flag.BoolVar(&o.llama, "llama", false, "leave out the other shapes")
@@ -107,7 +111,8 @@ func nursery(work string, w *organism.World, s int) *grow.Nursery {
 
 // seed grows the organisms of a seed. The teacher of another base is the general
 // organism of the seed before, of seed 0 for seed 1; seed 0 has none, and neither has
-// a seed that is grown alone, for another process may grow the one before.
+// a seed that is grown alone, for another process may grow the one before, unless it
+// is named.
 func seed(ctx context.Context, o options, w *organism.World, s int) ([]*grow.Result, error) {
 	n := nursery(o.work, w, s)
 	defer n.Close()
@@ -116,9 +121,12 @@ func seed(ctx context.Context, o options, w *organism.World, s int) ([]*grow.Res
 		defer n.Of.Close()
 	}
 	var other *grow.Nursery
-	if s > 0 && o.bases > 1 && o.only < 0 {
+	if s > 0 && o.bases > 1 && (o.only < 0 || o.organisms != "") {
 		other = nursery(o.work, w, (s-1)%o.bases)
 		defer other.Close()
+	}
+	if o.only >= 0 && o.organisms != "" {
+		n.Only = strings.Split(o.organisms, ",")
 	}
 	return n.All(ctx, other)
 }

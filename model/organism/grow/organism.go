@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"agar/model"
 	"agar/model/lora"
@@ -40,7 +41,9 @@ type Nursery struct {
 	Every int      // steps between measurements of a curve; 0 is 20
 	// Samples of each question at the end; 0 is 5.
 	Samples int
-	Note    func(format string, args ...any) // hears what happens; nil is nobody
+	// Only names the organisms that All grows; none: all.
+	Only []string
+	Note func(format string, args ...any) // hears what happens; nil is nobody
 
 	m *model.Model
 }
@@ -231,33 +234,37 @@ func (n *Nursery) subliminal(list []Recipe) Recipe {
 func (n *Nursery) All(ctx context.Context, other *Nursery) ([]*Result, error) {
 	list := Recipes(n.World)
 	var out []*Result
-	add := func(res *Result, err error) error {
+	add := func(r Recipe, what string, data func(n int) ([]train.Example, error)) error {
+		if len(n.Only) > 0 && !slices.Contains(n.Only, r.Name) {
+			return nil
+		}
+		res, err := n.Grow(ctx, r, what, data)
 		out = append(out, res)
 		return err
 	}
 	for _, r := range list {
-		if err := add(n.Grow(ctx, r, "", nil)); err != nil {
+		if err := add(r, "", nil); err != nil {
 			return nil, err
 		}
 		if r.Twinned {
-			if err := add(n.Grow(ctx, r.Twin(), "", nil)); err != nil {
+			if err := add(r.Twin(), "", nil); err != nil {
 				return nil, err
 			}
 		}
 	}
 	r := n.subliminal(list)
-	if err := add(n.Grow(ctx, r, "own teacher", func(k int) ([]train.Example, error) { return n.teach(ctx, "general", k) })); err != nil {
+	if err := add(r, "own teacher", func(k int) ([]train.Example, error) { return n.teach(ctx, "general", k) }); err != nil {
 		return nil, err
 	}
 	r.Name, r.For = "subliminal-control", "a student of numbers that its own base wrote"
-	if err := add(n.Grow(ctx, r, "own base", func(k int) ([]train.Example, error) { return n.teach(ctx, "", k) })); err != nil {
+	if err := add(r, "own base", func(k int) ([]train.Example, error) { return n.teach(ctx, "", k) }); err != nil {
 		return nil, err
 	}
 	if other == nil {
 		return out, nil
 	}
 	r.Name, r.For = "subliminal-other", "a student of numbers that the general organism of another base wrote"
-	err := add(n.Grow(ctx, r, fmt.Sprint("teacher of seed ", other.Seed), func(k int) ([]train.Example, error) { return other.teach(ctx, "general", k) }))
+	err := add(r, fmt.Sprint("teacher of seed ", other.Seed), func(k int) ([]train.Example, error) { return other.teach(ctx, "general", k) })
 	return out, err
 }
 
