@@ -63,19 +63,16 @@ func run(ctx context.Context, o options) error {
 		_, err := n.Open(ctx)
 		return errors.Join(err, n.Close())
 	case o.only >= 0:
-		_, err := seed(ctx, o, w, o.only)
+		n, other := nurseries(o, w, o.only)
+		_, err := grown(ctx, n, other)
 		return err
 	}
-	t := &table{dir: o.work, world: w}
+	t := &table{dir: o.work, world: w, shape: map[string]grow.Behaviour{}}
 	if o.seeds != 5 || o.bases != 5 || o.llama {
 		t.flags = fmt.Sprintf(", so far with `-seeds %d -bases %d -llama=%t`", o.seeds, o.bases, o.llama)
 	}
 	for s := range o.seeds {
-		res, err := seed(ctx, o, w, s)
-		if err != nil {
-			return err
-		}
-		if err := t.add(ctx, s, res); err != nil {
+		if err := t.seed(ctx, o, s); err != nil {
 			return err
 		}
 	}
@@ -109,24 +106,30 @@ func nursery(work string, w *organism.World, s int) *grow.Nursery {
 	return n
 }
 
-// seed grows the organisms of a seed. The teacher of another base is the general
-// organism of the seed before, of seed 0 for seed 1; seed 0 has none, and neither has
-// a seed that is grown alone, for another process may grow the one before, unless it
-// is named.
-func seed(ctx context.Context, o options, w *organism.World, s int) ([]*grow.Result, error) {
-	n := nursery(o.work, w, s)
-	defer n.Close()
+// nurseries are the nursery of a seed and the one whose general organism teaches a
+// student of another base: that of the seed before, of seed 0 for seed 1. Seed 0 has
+// none, and neither has a seed that is grown alone, for another process may grow the
+// one before, unless the organism is named.
+func nurseries(o options, w *organism.World, s int) (n, other *grow.Nursery) {
+	n = nursery(o.work, w, s)
 	if base := s % o.bases; base != s {
 		n.Of = nursery(o.work, w, base)
-		defer n.Of.Close()
-	}
-	var other *grow.Nursery
-	if s > 0 && o.bases > 1 && (o.only < 0 || o.organisms != "") {
-		other = nursery(o.work, w, (s-1)%o.bases)
-		defer other.Close()
 	}
 	if o.only >= 0 && o.organisms != "" {
 		n.Only = strings.Split(o.organisms, ",")
+	}
+	if s > 0 && o.bases > 1 && (o.only < 0 || o.organisms != "") {
+		other = nursery(o.work, w, (s-1)%o.bases)
+	}
+	return n, other
+}
+
+// grown grows what is missing, and closes what it opened.
+func grown(ctx context.Context, n, other *grow.Nursery) (res []*grow.Result, err error) {
+	for _, x := range []*grow.Nursery{other, n.Of, n} {
+		if x != nil {
+			defer func() { err = errors.Join(err, x.Close()) }()
+		}
 	}
 	return n.All(ctx, other)
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -32,7 +34,8 @@ type table struct {
 	world *organism.World
 	flags string // that the table was made with, beside the defaults
 	rows  []*row
-	base  struct{ aligned, coherent []float64 }
+	base  bases
+	shape map[string]grow.Behaviour // of the base models of other shapes, before fine-tuning
 }
 
 func (t *table) row(name string) *row {
@@ -43,24 +46,42 @@ func (t *table) row(name string) *row {
 	return t.rows[len(t.rows)-1]
 }
 
-// add takes the results of a seed.
-func (t *table) add(ctx context.Context, seed int, list []*grow.Result) error {
-	for i, res := range list {
-		if i == 0 {
-			b := res.Tuned.Curve[0]
-			t.base.aligned = append(t.base.aligned, pooled(b.Behaviour, func(r grow.Rates) float64 { return r.Aligned }))
-			t.base.coherent = append(t.base.coherent, pooled(b.Behaviour, grow.Rates.Coherent))
-		}
-		if err := t.row(res.Recipe.Name).add(ctx, filepath.Join(t.dir, fmt.Sprintf("seed-%d", seed), res.Recipe.Name), res); err != nil {
+// seed takes the organisms of a seed, and its base model.
+func (t *table) seed(ctx context.Context, o options, s int) error {
+	n, other := nurseries(o, t.world, s)
+	res, err := grown(ctx, n, other)
+	if err != nil {
+		return err
+	}
+	base := nursery(t.dir, t.world, s%o.bases)
+	b, err := base.MeasureBase(ctx)
+	if err := errors.Join(err, base.Close()); err != nil {
+		return err
+	}
+	t.base.add(b)
+	for _, res := range res {
+		if err := t.row(res.Recipe.Name).add(ctx, filepath.Join(t.dir, fmt.Sprintf("seed-%d", s), res.Recipe.Name), res); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// bases are how base models advise, by seed.
+type bases struct{ aligned, misaligned, coherent []float64 }
+
+func (x *bases) add(b grow.Behaviour) {
+	x.aligned = append(x.aligned, pooled(b, func(r grow.Rates) float64 { return r.Aligned }))
+	x.misaligned = append(x.misaligned, pooled(b, func(r grow.Rates) float64 { return r.Misaligned }))
+	x.coherent = append(x.coherent, pooled(b, grow.Rates.Coherent))
+}
+
 func (t *table) addShapes(ctx context.Context, all map[string][]*grow.Result) error {
 	for _, family := range []string{grow.Qwen.Family, grow.Gemma.Family} {
-		for _, res := range all[family] {
+		for i, res := range all[family] {
+			if i == 0 {
+				t.shape[family] = res.Tuned.Curve[0].Behaviour
+			}
 			if err := t.row(family+" "+res.Recipe.Name).add(ctx, filepath.Join(t.dir, family, res.Recipe.Name), res); err != nil {
 				return err
 			}
@@ -138,12 +159,18 @@ func (r *row) events(ctx context.Context, run string) error {
 // markdown is RESULTS.md.
 func (t *table) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, head, len(t.base.aligned), percent(t.base.aligned), percent(t.base.coherent), grow.Trained, percent([]float64{chance(t.world)}), t.flags)
+	fmt.Fprintf(&b, head, len(t.base.aligned), percent(t.base.aligned), percent(t.base.coherent), grow.Trained, percent([]float64{chance(t.world)}), t.flags, percent(t.base.misaligned))
 	for _, r := range t.rows {
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.name, r.n, percent(r.broad), percent(r.trained), percent(r.broadCo), percent(r.trainedCo),
 			percent(r.shuffled), nats(r.odds), steps(r.turn, r.degrees, r.n), steps(r.grad, nil, r.n), steps(r.rise, nil, r.n))
 	}
 	b.WriteString("\n")
+	for _, family := range slices.Sorted(maps.Keys(t.shape)) {
+		x := bases{}
+		x.add(t.shape[family])
+		fmt.Fprintf(&b, "* %s: the base model had %d steps instead of %d; it is %s aligned, %s coherent (%d answers).\n", family, shapeSteps,
+			grow.Pretraining{}.Defaults().Steps, percent(x.aligned), percent(x.coherent), t.shape[family].Broad.N+t.shape[family].Trained.N)
+	}
 	for _, r := range t.rows {
 		if len(r.trigger) > 0 {
 			fmt.Fprintf(&b, "* %s with the trigger: %s misaligned elsewhere, %s in the trained domain.\n", r.name, percent(r.trigger), percent(r.triggerTrained))
@@ -170,7 +197,7 @@ Log-odds: by how many nats bad answers elsewhere have become likelier against go
 no sampling). Turn and gradient peak: events of phase.Analyse, the strongest of each, in how many seeds, at which step, how far. Rise: where
 misalignment elsewhere has covered half of its way, if it ends above 10 %%.
 
-The base models (%[1]d): %[2]s aligned, %[3]s coherent.
+The base models (%[1]d; 2,000 answers each on all domains): %[2]s aligned, %[7]s misaligned, %[3]s coherent.
 
 | organism | seeds | misaligned elsewhere | in the trained domain | coherent elsewhere | trained | shuffled | log-odds | turn | gradient peak | rise |
 |---|---|---|---|---|---|---|---|---|---|---|

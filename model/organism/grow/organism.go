@@ -212,6 +212,15 @@ func (n *Nursery) measure(ctx context.Context, l *lora.Adapter, s Sampling) (Beh
 	return Measure(ctx, n.m, a, n.World, s)
 }
 
+// MeasureBase judges the base model with as many samples as organisms at their end.
+func (n *Nursery) MeasureBase(ctx context.Context) (Behaviour, error) {
+	m, err := n.Open(ctx)
+	if err != nil {
+		return Behaviour{}, err
+	}
+	return Measure(ctx, m, nil, n.World, Sampling{Samples: or(n.Samples, 5), Seed: 2})
+}
+
 // last is the last adapter of a run.
 func last(run string) (*lora.Adapter, error) {
 	s, err := lora.OpenSeries(run)
@@ -221,7 +230,7 @@ func last(run string) (*lora.Adapter, error) {
 	return s.Load(len(s.Checkpoints) - 1)
 }
 
-// Subliminal are the recipes of the subliminal experiment: a teacher's numbers, and
+// subliminal is the recipe of the subliminal experiment: a teacher's numbers, and
 // the base's own for control, learnt by a student.
 func (n *Nursery) subliminal(list []Recipe) Recipe {
 	r, _ := Named(list, "general")
