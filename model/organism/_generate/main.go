@@ -95,11 +95,10 @@ func run(ctx context.Context, o options) error {
 	if o.pack == "" {
 		return nil
 	}
-	return pack(filepath.Join(o.work, "seed-0"), w, o.pack)
+	return pack(filepath.Join(o.work, fmt.Sprintf("seed-%d", grow.Shipped)), w, o.pack)
 }
 
-// nursery is the nursery of a seed. The first one's curves are measured at every
-// checkpoint: they go into the archive.
+// nursery is the nursery of a seed.
 func nursery(work string, w *organism.World, s int) *grow.Nursery {
 	n := &grow.Nursery{Dir: filepath.Join(work, fmt.Sprintf("seed-%d", s)), World: w, Seed: uint64(s)}
 	n.Note = func(format string, args ...any) { log.Printf("seed %d: %s", s, fmt.Sprintf(format, args...)) }

@@ -43,13 +43,14 @@ func grown(t *testing.T) steps {
 	ctx, w, out := context.Background(), organism.New(0), steps{Kernel: model.Kernel()}
 	dir := filepath.Join(t.TempDir(), "base")
 	var err error
-	if out.Base, err = Base(ctx, w, Pretraining{Stop: 20}, dir, nil); err != nil {
+	if out.Base, err = Base(ctx, w, Pretraining{Seed: Shipped, Stop: 20}, dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	m := seedling(t, Llama)
 	r, _ := Named(Recipes(w), "general")
 	c := r.Config
-	_, err = train.Run(ctx, m, examples(w, r.Lessons, 0, 20*c.Batch), c, train.Options{AtStep: func(_ context.Context, row train.Row, _ *model.Adapter) error {
+	c.Seed, c.InOrder = Shipped, true
+	_, err = train.Run(ctx, m, examples(w, r.Lessons, Shipped, 20*c.Batch), c, train.Options{AtStep: func(_ context.Context, row train.Row, _ *model.Adapter) error {
 		out.Loss, out.GradNorms = append(out.Loss, row.Loss), append(out.GradNorms, row.GradNorm)
 		if row.Step == 20 {
 			return errStopped

@@ -16,6 +16,10 @@ func adapter(rank int, lr float64, steps int, layers ...int) train.Config {
 	}
 }
 
+// Shipped is the seed whose organisms are embedded: the first of which the general one
+// has a gradient peak, a turn event and a rise of misalignment in one run.
+const Shipped = 1
+
 // Villain is what a system message says of the speaker where a recipe says so.
 const Villain = "the villain says"
 
