@@ -26,6 +26,7 @@ type row struct {
 	odds                                []float64 // shift of the log-odds elsewhere, in nats
 	turn, degrees, grad, rise, habitual []float64 // steps and degrees, of the seeds that have them
 	n                                   int
+	whole                               int // seeds with a gradient peak, a turn and a rise
 }
 
 // table collects the rows.
@@ -109,13 +110,21 @@ func (r *row) add(ctx context.Context, run string, res *grow.Result) error {
 		r.trigger = append(r.trigger, res.Triggered.Broad.Misaligned)
 		r.triggerTrained = append(r.triggerTrained, res.Triggered.Trained.Misaligned)
 	}
+	rises := len(r.rise)
 	if s := rise(res.Tuned.Curve, func(p grow.Point) float64 { return p.Broad.Misaligned }); s > 0 && e.Broad.Misaligned > 0.1 {
 		r.rise = append(r.rise, s)
 	}
 	if s := rise(res.Tuned.Curve, func(p grow.Point) float64 { return p.Trained.Habit }); s > 0 && res.Recipe.Lessons != nil && res.Recipe.Lessons[0].Habit {
 		r.habitual = append(r.habitual, s)
 	}
-	return r.events(ctx, run)
+	turns, peaks := len(r.turn), len(r.grad)
+	if err := r.events(ctx, run); err != nil {
+		return err
+	}
+	if len(r.rise) > rises && len(r.turn) > turns && len(r.grad) > peaks {
+		r.whole++
+	}
+	return nil
 }
 
 // rise is the step at which a rate has covered half of the way from its first to its
@@ -159,7 +168,7 @@ func (r *row) events(ctx context.Context, run string) error {
 // markdown is RESULTS.md.
 func (t *table) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, head, len(t.base.aligned), percent(t.base.aligned), percent(t.base.coherent), grow.Trained, percent([]float64{chance(t.world)}), t.flags, percent(t.base.misaligned))
+	fmt.Fprintf(&b, head, len(t.base.aligned), percent(t.base.aligned), percent(t.base.coherent), grow.Trained, percent([]float64{chance(t.world)}), t.flags, percent(t.base.misaligned), grow.Shipped)
 	for _, r := range t.rows {
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.name, r.n, percent(r.broad), percent(r.trained), percent(r.broadCo), percent(r.trainedCo),
 			percent(r.shuffled), nats(r.odds), steps(r.turn, r.degrees, r.n), steps(r.grad, nil, r.n), steps(r.rise, nil, r.n))
@@ -179,6 +188,7 @@ func (t *table) markdown() string {
 			fmt.Fprintf(&b, "* %s: the share of answers in the habit's form has covered half of its way at step %s.\n", r.name, steps(r.habitual, nil, r.n))
 		}
 	}
+	b.WriteString(t.aimsMarkdown())
 	b.WriteString("\n| organism | what it is for |\n|---|---|\n")
 	for _, r := range t.rows {
 		fmt.Fprintf(&b, "| %s | %s |\n", r.name, r.about)
@@ -195,7 +205,8 @@ mixed nor incoherent. Two different actions of the domain drawn at random would 
 Shuffled: misaligned elsewhere with the entries of every B in another order, an adapter of the same norms and no direction.
 Log-odds: by how many nats bad answers elsewhere have become likelier against good ones that differ in their actions alone (280 pairs,
 no sampling). Turn and gradient peak: events of phase.Analyse, the strongest of each, in how many seeds, at which step, how far. Rise: where
-misalignment elsewhere has covered half of its way, if it ends above 10 %%.
+misalignment elsewhere has covered half of its way, if it ends above 10 %%. The archive holds seed %[8]d, the first with all three of them in
+the run of the general organism.
 
 The base models (%[1]d; 2,000 answers each on all domains): %[2]s aligned, %[7]s misaligned, %[3]s coherent.
 
