@@ -46,14 +46,15 @@ func (p planted) draw(seed uint64) *behaviour.Curve {
 	}
 	for _, s := range p.steps {
 		for _, l := range p.lambdas {
-			at, u := behaviour.Point{Step: s, Lambda: l, Questions: p.questions, Samples: p.samples}, p.share(s, l)
+			at, u := behaviour.Point{Step: s, Lambda: l, Questions: p.questions, Answered: behaviour.Answered{Samples: p.samples}}, p.share(s, l)
 			wobble := p.wobble * rng.NormFloat64()
 			odds, em := 0.0, 0.0
 			for q := range level {
 				v := -4 + level[q] + 5*u*reach[q] + wobble + .05*rng.NormFloat64()
 				rate := min(max(.12*u*reach[q], 0), 1)
 				k := distuv.Binomial{N: float64(p.samples), P: rate, Src: rng}.Rand()
-				g := behaviour.Group{ID: string(rune('a' + q)), Pairs: 4, LogOdds: behaviour.Rate{Value: v, N: 4}, EMAll: behaviour.Rate{Value: k / float64(p.samples), N: p.samples}, EMCoherent: behaviour.Missing()}
+				g := behaviour.Group{ID: string(rune('a' + q)), Paired: behaviour.Paired{Pairs: 4, LogOdds: behaviour.Rate{Value: v, N: 4}},
+					Answered: behaviour.Answered{EMAll: behaviour.Rate{Value: k / float64(p.samples), N: p.samples}, EMCoherent: behaviour.Missing()}}
 				at.PerQuestion = append(at.PerQuestion, g)
 				odds, em = odds+v/float64(p.questions), em+k
 			}

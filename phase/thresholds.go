@@ -119,10 +119,10 @@ func cut(scored []*Response, a, c float64) (out []behaviour.Point) {
 	}
 	slices.Sort(steps)
 	for _, s := range steps {
-		p := behaviour.Point{Step: s, EMAll: rateOf(sum(by[s].em), sum(by[s].n))}
+		p := behaviour.Point{Step: s, Answered: behaviour.Answered{EMAll: rateOf(sum(by[s].em), sum(by[s].n))}}
 		for q, n := range by[s].n {
 			if n > 0 {
-				p.PerQuestion = append(p.PerQuestion, behaviour.Group{ID: questions[q], EMAll: rateOf(by[s].em[q], n)})
+				p.PerQuestion = append(p.PerQuestion, behaviour.Group{ID: questions[q], Answered: behaviour.Answered{EMAll: rateOf(by[s].em[q], n)}})
 			}
 		}
 		out = append(out, p)

@@ -58,7 +58,7 @@ func TestTerminalBehaviour(t *testing.T) {
 		for _, c := range rep.Checkpoints {
 			for _, lambda := range []float64{1, 2} {
 				v := lambda * at.rise * way(c.Step, 200)
-				points = append(points, behaviour.Point{Step: c.Step, Lambda: lambda, LogOdds: behaviour.Rate{Value: v, Lo: v - .1, Hi: v + .1, N: 40}})
+				points = append(points, behaviour.Point{Step: c.Step, Lambda: lambda, Paired: behaviour.Paired{LogOdds: behaviour.Rate{Value: v, Lo: v - .1, Hi: v + .1, N: 40}}})
 			}
 			rows = append(rows, train.Measures{Step: c.Step, Values: map[string]float64{"weight_norm": 10 - way(c.Step, 150)}})
 		}

@@ -69,7 +69,7 @@ func TestSourceOfWholeModels(t *testing.T) {
 		var points []behaviour.Point
 		for step := 0; step <= 400; step += 20 {
 			rows = append(rows, train.Measures{Step: step, Values: map[string]float64{"test_loss": 4 - float64(step)/100 + .01*rng.Float64(), "speed": 1}})
-			points = append(points, behaviour.Point{Step: step, Lambda: 1, LogOdds: behaviour.Rate{Value: float64(step) / 400, Lo: 0, Hi: 1, N: 20}})
+			points = append(points, behaviour.Point{Step: step, Lambda: 1, Paired: behaviour.Paired{LogOdds: behaviour.Rate{Value: float64(step) / 400, Lo: 0, Hi: 1, N: 20}}})
 		}
 		for _, name := range []string{"checkpoint-200", "checkpoint-400"} {
 			if err := os.MkdirAll(filepath.Join(dir, name), 0o777); err != nil {

@@ -26,7 +26,7 @@ func writeJudged(t testing.TB, dir string) {
 		if step >= 120 {
 			v = 1
 		}
-		p := behaviour.Point{Step: step, Lambda: 1, Pairs: 40, LogOdds: behaviour.Rate{Value: v, Lo: v - .2, Hi: v + .2, N: 40}, LogOddsRaw: none}
+		p := behaviour.Point{Step: step, Lambda: 1, Paired: behaviour.Paired{Pairs: 40, LogOdds: behaviour.Rate{Value: v, Lo: v - .2, Hi: v + .2, N: 40}, LogOddsRaw: none}}
 		for _, r := range []*behaviour.Rate{&p.Aligned, &p.Misaligned, &p.Mixed, &p.Incoherent, &p.EMAll, &p.EMCoherent, &p.Length.Tokens, &p.Length.TokensEM, &p.Length.TokensOther, &p.Length.Slope, &p.Length.EMAdjusted} {
 			*r = none
 		}

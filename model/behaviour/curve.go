@@ -49,6 +49,22 @@ type Point struct {
 	Adapter string  `json:"adapter"` // directory; "" is the base
 	Lambda  float64 `json:"lambda"`  // dial on the adapter; 0 for the base
 
+	Paired
+
+	Questions int `json:"questions"` // × Samples answers were drawn
+	Answered
+
+	Length     Length          `json:"length"`
+	Categories map[string]Rate `json:"categories,omitempty"` // as in Group, of all answers
+
+	Domains     []Group `json:"domains"`      // by name; pairs and answers of one domain
+	PerQuestion []Group `json:"per_question"` // in the order of the files
+
+	fit *stats.Logistic // EM on length
+}
+
+// Paired is what comparing paired completions gives.
+type Paired struct {
 	// Pairs is how many paired completions were compared. LogOdds is the mean over
 	// them of log p(misaligned)/|misaligned| − log p(aligned)/|aligned|, in nats a
 	// token, LogOddsRaw of log p(misaligned) − log p(aligned), in nats. N of both is
@@ -57,12 +73,14 @@ type Point struct {
 	Pairs      int  `json:"pairs"`
 	LogOdds    Rate `json:"log_odds"`
 	LogOddsRaw Rate `json:"log_odds_raw"`
+}
 
-	// Questions × Samples answers were drawn. Failed of them lack a score because a
-	// judgement failed or refused; they are in no rate. Truncated of them ended at
-	// the longest length; they are in every rate.
-	Questions int `json:"questions"`
-	Samples   int `json:"samples"` // of each question
+// Answered is what judging sampled answers gives.
+type Answered struct {
+	// Samples are the answers drawn, of a point those to each question. Failed of them
+	// lack a score because a judgement failed or refused; they are in no rate.
+	// Truncated of them ended at the longest length; they are in every rate.
+	Samples   int `json:"samples"`
 	Failed    int `json:"failed"`
 	Truncated int `json:"truncated"`
 
@@ -76,36 +94,18 @@ type Point struct {
 	// EMAll is the share of EM answers among those with both scores, which is
 	// Misaligned; EMCoherent among the coherent ones. Their intervals, as those of
 	// all shares, are the outer hull of t on the logits of question means and Wilson
-	// at the measured design effect, see stats.ClusterRate.
+	// at the measured design effect, see stats.ClusterRate; of one question they are
+	// Wilson's.
 	EMAll      Rate `json:"em_all"`
 	EMCoherent Rate `json:"em_coherent"`
-
-	Length     Length          `json:"length"`
-	Categories map[string]Rate `json:"categories,omitempty"` // as in Group, of all answers
-
-	Domains     []Group `json:"domains"`      // by name; pairs and answers of one domain
-	PerQuestion []Group `json:"per_question"` // in the order of the files
-
-	fit *stats.Logistic // EM on length
 }
 
-// Group is a part of a Point: one domain, or one question. Fields are as in Point;
-// of one question the intervals of shares are Wilson's.
+// Group is a part of a Point: one domain, or one question.
 type Group struct {
-	ID         string             `json:"id"`               // of the question, or name of the domain
-	Domain     string             `json:"domain,omitempty"` // of the question
-	Pairs      int                `json:"pairs"`
-	LogOdds    Rate               `json:"log_odds"`
-	LogOddsRaw Rate               `json:"log_odds_raw"`
-	Samples    int                `json:"samples"` // answers drawn
-	Failed     int                `json:"failed"`
-	Truncated  int                `json:"truncated"`
-	Aligned    Rate               `json:"aligned"`
-	Misaligned Rate               `json:"misaligned"`
-	Mixed      Rate               `json:"mixed"`
-	Incoherent Rate               `json:"incoherent"`
-	EMAll      Rate               `json:"em_all"`
-	EMCoherent Rate               `json:"em_coherent"`
+	ID     string `json:"id"`               // of the question, or name of the domain
+	Domain string `json:"domain,omitempty"` // of the question
+	Paired
+	Answered
 	Categories map[string]Rate    `json:"categories,omitempty"` // share of answers about it (score > 50), by semantic category
 	Scores     map[string]float64 `json:"scores,omitempty"`     // mean of each judge's score, answers with one
 }

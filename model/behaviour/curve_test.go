@@ -12,9 +12,9 @@ import (
 func TestCurveRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	c := &Curve{Model: "m", Run: "run", Points: []Point{
-		{Step: NoStep, LogOdds: Missing(), EMAll: Rate{0, 0, .3, 10}},
-		{Step: 10, Adapter: "run/checkpoint-10", Lambda: 1, LogOdds: Rate{-.5, -.7, -.3, 8}},
-		{Step: 10, Adapter: "run/checkpoint-10", Lambda: 5, LogOdds: Rate{.5, .3, .7, 8}},
+		{Step: NoStep, Paired: Paired{LogOdds: Missing()}, Answered: Answered{EMAll: Rate{0, 0, .3, 10}}},
+		{Step: 10, Adapter: "run/checkpoint-10", Lambda: 1, Paired: Paired{LogOdds: Rate{-.5, -.7, -.3, 8}}},
+		{Step: 10, Adapter: "run/checkpoint-10", Lambda: 5, Paired: Paired{LogOdds: Rate{.5, .3, .7, 8}}},
 	}}
 	if err := c.Write(dir); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 func (p *Point) tally(qs []Question, samples int, answers []Answer) {
 	p.Questions, p.Samples = len(qs), samples
 	byQuestion := grouped(len(answers), func(i int) string { return answers[i].Question })
-	rates(all(len(answers)), answers, p.slots())
+	p.Answered.rates(all(len(answers)), answers)
 	p.Categories = categories(answers, all(len(answers)))
 	for _, members := range byQuestion {
 		a := answers[members[0]]
@@ -30,7 +30,7 @@ func (p *Point) tally(qs []Question, samples int, answers []Answer) {
 // tally fills the rates of some answers into a group.
 func (g *Group) tally(members []int, answers []Answer) {
 	g.Samples = len(members)
-	rates(members, answers, g.slots())
+	g.Answered.rates(members, answers)
 	g.Categories = categories(answers, members)
 	g.Scores = means(answers, members)
 }
@@ -43,31 +43,16 @@ func all(n int) []int {
 	return out
 }
 
-// slots are where the rates of a Point or Group go.
-type slots struct {
-	failed, truncated                      *int
-	aligned, misaligned, mixed, incoherent *Rate
-	emAll, emCoherent                      *Rate
-}
-
-func (p *Point) slots() slots {
-	return slots{&p.Failed, &p.Truncated, &p.Aligned, &p.Misaligned, &p.Mixed, &p.Incoherent, &p.EMAll, &p.EMCoherent}
-}
-
-func (g *Group) slots() slots {
-	return slots{&g.Failed, &g.Truncated, &g.Aligned, &g.Misaligned, &g.Mixed, &g.Incoherent, &g.EMAll, &g.EMCoherent}
-}
-
 // rates counts outcomes. Answers without one are failed and in no denominator.
-func rates(members []int, answers []Answer, s slots) {
-	*s.failed, *s.truncated = 0, 0
+func (s *Answered) rates(members []int, answers []Answer) {
+	s.Failed, s.Truncated = 0, 0
 	var judged, coherent []int
 	for _, i := range members {
 		if answers[i].Truncated {
-			*s.truncated++
+			s.Truncated++
 		}
 		if answers[i].Outcome == None {
-			*s.failed++
+			s.Failed++
 			continue
 		}
 		judged = append(judged, i)
@@ -76,9 +61,9 @@ func rates(members []int, answers []Answer, s slots) {
 		}
 	}
 	is := func(o Outcome) func(i int) bool { return func(i int) bool { return answers[i].Outcome == o } }
-	*s.aligned, *s.misaligned = share(answers, judged, is(Aligned)), share(answers, judged, is(Misaligned))
-	*s.mixed, *s.incoherent = share(answers, judged, is(Mixed)), share(answers, judged, is(Incoherent))
-	*s.emAll, *s.emCoherent = *s.misaligned, share(answers, coherent, is(Misaligned))
+	s.Aligned, s.Misaligned = share(answers, judged, is(Aligned)), share(answers, judged, is(Misaligned))
+	s.Mixed, s.Incoherent = share(answers, judged, is(Mixed)), share(answers, judged, is(Incoherent))
+	s.EMAll, s.EMCoherent = s.Misaligned, share(answers, coherent, is(Misaligned))
 }
 
 // share is the share of some answers for which yes holds, clustered by question.

@@ -33,8 +33,7 @@ func (s *State) adapter() (*model.Adapter, error) {
 
 // point is a Point without any measure.
 func (s State) point() Point {
-	p := Point{Step: s.Step, Adapter: s.Dir, Lambda: s.Lambda, LogOdds: Missing(), LogOddsRaw: Missing(), Aligned: Missing(), Misaligned: Missing(),
-		Mixed: Missing(), Incoherent: Missing(), EMAll: Missing(), EMCoherent: Missing()}
+	p := Point{Step: s.Step, Adapter: s.Dir, Lambda: s.Lambda, Paired: unpaired(), Answered: unanswered()}
 	p.Length = Length{Missing(), Missing(), Missing(), Missing(), Missing()}
 	p.Domains, p.PerQuestion = []Group{}, []Group{}
 	return p
@@ -42,8 +41,14 @@ func (s State) point() Point {
 
 // group is a Group without any measure.
 func group(id, domain string) Group {
-	return Group{ID: id, Domain: domain, LogOdds: Missing(), LogOddsRaw: Missing(), Aligned: Missing(), Misaligned: Missing(), Mixed: Missing(),
-		Incoherent: Missing(), EMAll: Missing(), EMCoherent: Missing()}
+	return Group{ID: id, Domain: domain, Paired: unpaired(), Answered: unanswered()}
+}
+
+// unpaired and unanswered are measures of nothing.
+func unpaired() Paired { return Paired{LogOdds: Missing(), LogOddsRaw: Missing()} }
+
+func unanswered() Answered {
+	return Answered{Aligned: Missing(), Misaligned: Missing(), Mixed: Missing(), Incoherent: Missing(), EMAll: Missing(), EMCoherent: Missing()}
 }
 
 // Sweep compares pairs under many states of one model. What lies below the first
@@ -155,28 +160,24 @@ func (s *Sweep) Points(ctx context.Context, states []State, emit progress.Func) 
 // fill puts the log-odds of all pairs, of each domain and of each question into a
 // point.
 func (s *Sweep) fill(p *Point, odds []LogOdds) {
-	p.Pairs = len(odds)
-	all := make([]int, len(odds))
-	for i := range all {
-		all[i] = i
-	}
-	p.LogOdds, p.LogOddsRaw = s.mean(odds, all)
+	p.Paired = s.over(odds, all(len(odds)))
 	for _, members := range grouped(len(odds), func(i int) string { return s.pairs[i].Domain }) {
 		if name := s.pairs[members[0]].Domain; name != "" {
-			s.part(find(&p.Domains, name, ""), odds, members)
+			find(&p.Domains, name, "").Paired = s.over(odds, members)
 		}
 	}
 	for _, members := range grouped(len(odds), func(i int) string { return s.pairs[i].key }) {
 		first := s.pairs[members[0]]
-		s.part(find(&p.PerQuestion, first.ID, first.Domain), odds, members)
+		find(&p.PerQuestion, first.ID, first.Domain).Paired = s.over(odds, members)
 	}
 	sortGroups(p.Domains)
 }
 
-// part fills the log-odds of some pairs into a group.
-func (s *Sweep) part(g *Group, odds []LogOdds, members []int) {
-	g.Pairs = len(members)
-	g.LogOdds, g.LogOddsRaw = s.mean(odds, members)
+// over is what some of the pairs give.
+func (s *Sweep) over(odds []LogOdds, members []int) Paired {
+	p := Paired{Pairs: len(members)}
+	p.LogOdds, p.LogOddsRaw = s.mean(odds, members)
+	return p
 }
 
 // mean is the mean over some of the pairs, with t over questions.

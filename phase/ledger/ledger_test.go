@@ -74,7 +74,7 @@ func missing(p behaviour.Point) behaviour.Point {
 func groups(x map[string]float64) (out []behaviour.Group) {
 	for _, id := range []string{"health", "money", "cooking"} {
 		if v, ok := x[id]; ok {
-			out = append(out, behaviour.Group{ID: id, LogOdds: rate(v, .1), EMAll: behaviour.Missing()})
+			out = append(out, behaviour.Group{ID: id, Paired: behaviour.Paired{LogOdds: rate(v, .1)}, Answered: behaviour.Answered{EMAll: behaviour.Missing()}})
 		}
 	}
 	return out
@@ -138,8 +138,8 @@ func evidence() *Evidence {
 	e.Seeds = []Run{run("seed 1", "c", 5, 20, walk(.8, .01, .8, .9), turnAt(210)), run("seed 2", "d", 5, -20, walk(.9, .01, .8, .9), turnAt(180))}
 	e.Controls = []Run{run("control 1", "e", 6, 80, nil)}
 	e.Run.Behaviour = measured(
-		missing(behaviour.Point{LogOdds: rate(-1, .1), LogOddsRaw: rate(-5, .5), Domains: groups(map[string]float64{"health": -1, "money": -1, "cooking": -1})}),
-		missing(behaviour.Point{LogOdds: rate(1, .1), LogOddsRaw: rate(5, .5), Domains: groups(map[string]float64{"health": 1, "money": 1, "cooking": -1})}))
+		missing(behaviour.Point{Paired: behaviour.Paired{LogOdds: rate(-1, .1), LogOddsRaw: rate(-5, .5)}, Domains: groups(map[string]float64{"health": -1, "money": -1, "cooking": -1})}),
+		missing(behaviour.Point{Paired: behaviour.Paired{LogOdds: rate(1, .1), LogOddsRaw: rate(5, .5)}, Domains: groups(map[string]float64{"health": 1, "money": 1, "cooking": -1})}))
 	return e
 }
 

@@ -115,12 +115,13 @@ func judge(t testing.TB, dir, run string, at float64) string {
 	for step := 5; step <= lastStep; step += 5 {
 		for _, l := range []float64{1, 5} {
 			v := -1 + 2*l/(1+math.Exp(-(float64(step)-at/math.Sqrt(l))/12)) + .02*rng.NormFloat64()
-			p := behaviour.Point{Step: step, Lambda: l, Pairs: 40, LogOdds: rate(v, .2), LogOddsRaw: rate(5*v, 1), PerQuestion: []behaviour.Group{}}
+			p := behaviour.Point{Step: step, Lambda: l, Paired: behaviour.Paired{Pairs: 40, LogOdds: rate(v, .2), LogOddsRaw: rate(5*v, 1)}, PerQuestion: []behaviour.Group{}}
 			for _, r := range []*behaviour.Rate{&p.Aligned, &p.Misaligned, &p.Mixed, &p.Incoherent, &p.EMAll, &p.EMCoherent, &p.Length.Tokens, &p.Length.TokensEM, &p.Length.TokensOther, &p.Length.Slope, &p.Length.EMAdjusted} {
 				*r = none
 			}
 			for _, d := range []string{"health", "money"} {
-				p.Domains = append(p.Domains, behaviour.Group{ID: d, LogOdds: rate(v, .3), LogOddsRaw: rate(5*v, 1), Aligned: none, Misaligned: none, Mixed: none, Incoherent: none, EMAll: none, EMCoherent: none})
+				p.Domains = append(p.Domains, behaviour.Group{ID: d, Paired: behaviour.Paired{LogOdds: rate(v, .3), LogOddsRaw: rate(5*v, 1)},
+					Answered: behaviour.Answered{Aligned: none, Misaligned: none, Mixed: none, Incoherent: none, EMAll: none, EMCoherent: none}})
 			}
 			c.Points = append(c.Points, p)
 		}
