@@ -86,5 +86,11 @@ func TestNothingBehindTheFence(t *testing.T) {
 			}
 			Linear(f[0].floats(5*n), f[1].floats(5*13), 5, WeightF32(n, 13, f[2].floats(13*n)))
 		}
+		for _, n := range []int{1, 31, 32, 65} { // large enough for products by planes
+			w := WeightF32(161, 201, f[2].floats(161*201))
+			Linear(f[0].floats(n*161), f[1].floats(n*201), n, w)
+			LinearAdd(f[0].floats(n*161), f[1].floats(n*201), n, w)
+			Linear(f[0].floats(n*201), f[1].floats(n*161), n, w.T())
+		}
 	})
 }

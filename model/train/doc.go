@@ -11,5 +11,7 @@
 //
 // Everything that happens is decided by Config and the data: the order of examples
 // by Config.Seed and the epoch, so that a run that was interrupted goes on to the
-// same bytes on the same kernel path.
+// same bytes on the same kernel path: that of products in training
+// (model.TrainingKernel), which is amx where the processor has it and the model is
+// large enough for it to matter.
 package train
