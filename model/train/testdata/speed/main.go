@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 	"syscall"
 
 	"agar/model"
@@ -73,12 +74,21 @@ func run(dir, path string) error {
 	return err
 }
 
-// usage is the seconds this process has run and the most memory it had.
+// usage is the seconds this process has run and the most memory it had, in KiB: what the
+// system calls VmHWM, since the peak that getrusage gives begins at that of the parent.
 func usage() (cpu float64, peak int64) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		log.Fatal(err)
 	}
 	s := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	return s(u.Utime) + s(u.Stime), u.Maxrss
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(status), "VmHWM:")
+	if _, err := fmt.Sscan(line, &peak); err != nil {
+		log.Fatal(err)
+	}
+	return s(u.Utime) + s(u.Stime), peak
 }
