@@ -165,26 +165,58 @@ func (c *chart) drawCursor(g *cell.Grid, r cell.Rect, xr raster.Range, e *env) {
 // drawAxis writes the first and the last step, the events and the cursor.
 func (c *chart) drawAxis(g *cell.Grid, r cell.Rect, xr raster.Range, e *env) {
 	first, last := strconv.Itoa(c.steps[0]), strconv.Itoa(c.steps[len(c.steps)-1])
-	g.Text(r, first, e.theme.Dim)
-	g.Right(r, last, e.theme.Dim)
+	marked := c.eventColumns(xr, r.W)
+	from := axisLabel(g, r, first, 0, 1, marked, e)
+	to := axisLabel(g, r, last, r.W-len(last), -1, marked, e)
 	c.drawEvents(g, r, xr, e)
 	if c.cursor < 0 {
 		return
 	}
 	s := strconv.Itoa(c.cursor)
 	x := min(max(c.column(c.cursor, xr, r.W)+1, 0), r.W-len(s))
-	if x > len(first) && x+len(s) < r.W-len(last) {
+	if x > from+len(first) && x+len(s) < to {
 		g.Text(cell.Rect{X: r.X + x, Y: r.Y, W: len(s), H: 1}, s, e.theme.Cursor)
 	}
 }
 
+// axisLabel writes s at column x of an axis, or as few columns inwards as it takes to
+// cover no event, its own width at most; where that is not enough it is left out. It
+// gives the column.
+func axisLabel(g *cell.Grid, r cell.Rect, s string, x, inwards int, marked map[int]bool, e *env) int {
+	for range len(s) + 1 {
+		covers := false
+		for i := range len(s) {
+			covers = covers || marked[x+i]
+		}
+		if !covers {
+			g.Text(cell.Rect{X: r.X + x, Y: r.Y, W: len(s), H: 1}, s, e.theme.Dim)
+			return x
+		}
+		x += inwards
+	}
+	return x
+}
+
+// eventColumns are the cells of events that the axis shows.
+func (c *chart) eventColumns(xr raster.Range, w int) map[int]bool {
+	m := map[int]bool{}
+	for _, ev := range c.events {
+		if c.shows(ev.Step) {
+			m[c.column(ev.Step, xr, w)] = true
+		}
+	}
+	return m
+}
+
+// shows says whether a step is on the axis.
+func (c *chart) shows(step int) bool { return step >= c.steps[0] && step <= c.steps[len(c.steps)-1] }
+
 func (c *chart) drawEvents(g *cell.Grid, r cell.Rect, xr raster.Range, e *env) {
 	for _, ev := range c.events {
-		if ev.Step < c.steps[0] || ev.Step > c.steps[len(c.steps)-1] {
-			continue
+		if c.shows(ev.Step) {
+			x := r.X + c.column(ev.Step, xr, r.W)
+			g.Raw(cell.Rect{X: x, Y: r.Y, W: 1, H: 1}, eventGlyph(ev.Kind), e.theme.Warn)
 		}
-		x := r.X + c.column(ev.Step, xr, r.W)
-		g.Raw(cell.Rect{X: x, Y: r.Y, W: 1, H: 1}, eventGlyph(ev.Kind), e.theme.Warn)
 	}
 }
 
