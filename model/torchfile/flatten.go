@@ -57,9 +57,12 @@ func plain(v any) (any, bool) {
 	return nil, false
 }
 
-// describe names what a value stands for.
+// describe names what a value stands for. A pickle may hold itself, so that printing
+// one whole need not end.
 func describe(v any) string {
-	switch v.(type) {
+	switch v := v.(type) {
+	case int:
+		return strconv.Itoa(v)
 	case *storage:
 		return "a bare storage"
 	case storageType, function, *types.OrderedDictClass:

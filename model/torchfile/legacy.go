@@ -20,7 +20,7 @@ func readLegacy(data []byte) (any, error) {
 		return nil, err
 	}
 	if protocol != legacyProtocol {
-		return nil, fmt.Errorf("protocol: found %v, expected %d", protocol, legacyProtocol)
+		return nil, fmt.Errorf("protocol: found %s, expected %d", describe(protocol), legacyProtocol)
 	}
 	facts, err := l.next("system", newStorages(nil))
 	if err != nil {

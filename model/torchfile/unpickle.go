@@ -33,7 +33,7 @@ func (s *storages) load(id any) (any, error) {
 	key, isString := t.Get(2).(string)
 	elems, isInt := t.Get(4).(int)
 	if !isString || !isInt || elems < 0 || elems > math.MaxInt/class.size {
-		return nil, fmt.Errorf("storage: found key %T and a size of %v, expected a string and a number of elements", t.Get(2), t.Get(4))
+		return nil, fmt.Errorf("storage: found key %T and a size of %s, expected a string and a number of elements", t.Get(2), describe(t.Get(4)))
 	}
 	if t.Len() == 6 && t.Get(5) != nil {
 		return nil, fmt.Errorf("storage %q: found a view of another storage, which agar does not read", key)
