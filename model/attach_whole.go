@@ -4,11 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"agar/model/lora"
@@ -101,8 +97,6 @@ func (m *Model) complete(params map[string]parameter, held map[string]bool) erro
 	return fmt.Errorf("%w: found no %s in it, expected every parameter of %s", ErrAdapter, quoted(lacking[:min(3, len(lacking))]), m.Name)
 }
 
-var wholeCheckpoint = regexp.MustCompile(`^checkpoint-(\d+)$`)
-
 // OpenRun is lora.OpenSeries; where a run has no adapters but checkpoints that hold
 // whole models, it lists those, which AttachCheckpoint attaches.
 func OpenRun(run string) (*lora.Series, error) {
@@ -111,25 +105,18 @@ func OpenRun(run string) (*lora.Series, error) {
 		return s, err
 	}
 	whole := &lora.Series{Run: run}
-	entries, readErr := os.ReadDir(run)
+	found, readErr := lora.Directories(run)
 	if readErr != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		g := wholeCheckpoint.FindStringSubmatch(e.Name())
-		if g == nil || !holdsWhole(filepath.Join(run, e.Name())) {
-			continue
+	for _, c := range found {
+		if holdsWhole(c.Dir) {
+			whole.Checkpoints = append(whole.Checkpoints, c)
 		}
-		step, numErr := strconv.Atoi(g[1])
-		if numErr != nil {
-			return nil, fmt.Errorf("model: %s: found step %s, expected a number that fits", run, g[1])
-		}
-		whole.Checkpoints = append(whole.Checkpoints, lora.Checkpoint{Step: step, Dir: filepath.Join(run, e.Name())})
 	}
 	if len(whole.Checkpoints) == 0 {
 		return nil, err
 	}
-	slices.SortFunc(whole.Checkpoints, func(a, b lora.Checkpoint) int { return a.Step - b.Step })
 	return whole, nil
 }
 

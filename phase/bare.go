@@ -7,9 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 
 	"agar/model/behaviour"
 	"agar/model/lora"
@@ -92,25 +90,18 @@ func bareBuilder(run string, steps []int, warning string) *builder {
 	return b
 }
 
-var wholeCheckpoint = regexp.MustCompile(`^checkpoint-(\d+)$`)
-
 // bareRun lists the steps of the checkpoints in a run, and reads the log that the
 // last one with a log has.
 func bareRun(run string) (steps []int, state *lora.TrainerState, err error) {
-	entries, err := os.ReadDir(run)
+	found, err := lora.Directories(run)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, e := range entries {
-		if g := wholeCheckpoint.FindStringSubmatch(e.Name()); g != nil {
-			if n, err := strconv.Atoi(g[1]); err == nil {
-				steps = append(steps, n)
-			}
-		}
+	for _, c := range found {
+		steps = append(steps, c.Step)
 	}
-	slices.Sort(steps)
-	for i := len(steps) - 1; i >= 0; i-- {
-		path := filepath.Join(run, fmt.Sprintf("checkpoint-%d", steps[i]), "trainer_state.json")
+	for _, c := range slices.Backward(found) {
+		path := filepath.Join(c.Dir, "trainer_state.json")
 		data, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -55,26 +55,42 @@ var checkpointForm = regexp.MustCompile(`^checkpoint-(\d+)$`)
 // scan adds the checkpoints of one directory, which need not exist when it is
 // the inner one.
 func (s *Series) scan(dir string) error {
-	entries, err := os.ReadDir(dir)
+	found, err := Directories(dir)
 	if errors.Is(err, fs.ErrNotExist) && dir != s.Run {
 		return nil
 	} else if err != nil {
 		return err
 	}
+	for _, c := range found {
+		if err := s.add(c.Step, c.Dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Directories are what is called checkpoint-N in a directory, whatever it holds, in
+// the order of their steps.
+func Directories(dir string) ([]Checkpoint, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var found []Checkpoint
 	for _, e := range entries {
 		g := checkpointForm.FindStringSubmatch(e.Name())
 		if g == nil {
 			continue
 		}
+		path := filepath.Join(dir, e.Name())
 		step, err := strconv.Atoi(g[1])
 		if err != nil {
-			return fmt.Errorf("%s: found step %s, expected a number that fits", filepath.Join(dir, e.Name()), g[1])
+			return nil, fmt.Errorf("%s: found step %s, expected a number that fits", path, g[1])
 		}
-		if err := s.add(step, filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
+		found = append(found, Checkpoint{step, path})
 	}
-	return nil
+	slices.SortFunc(found, func(a, b Checkpoint) int { return a.Step - b.Step })
+	return found, nil
 }
 
 func (s *Series) add(step int, dir string) error {
