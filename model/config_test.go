@@ -33,7 +33,7 @@ func FuzzParseConfig(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if s.Heads%s.KVHeads != 0 || s.DHead%2 != 0 || s.Parameters() <= 0 || workspaceBytes(&s, groupRows) <= 0 {
+		if s.Heads%s.KVHeads != 0 || s.Parameters() <= 0 || workspaceBytes(&s, groupRows) <= 0 {
 			t.Fatalf("accepted %+v", s)
 		}
 		for i := range s.Ropes {

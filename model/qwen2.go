@@ -46,13 +46,14 @@ func (c *config) qwenWindows(s *Spec) {
 // sliding_attention, or to those that sliding names when there is no layer_types.
 func (c *config) layerWindows(s *Spec, window int, sliding func(l int) bool) {
 	var types []string
-	if c.get("layer_types", &types) && len(types) != len(s.Blocks) {
+	given := c.get("layer_types", &types) // what it does not give may be filled in part
+	if given && len(types) != len(s.Blocks) {
 		c.fail("layer_types: found %d entries, expected %d", len(types), len(s.Blocks))
 		return
 	}
 	for l := range s.Blocks {
 		local := sliding(l)
-		if types != nil {
+		if given {
 			if !slices.Contains([]string{"sliding_attention", "full_attention"}, types[l]) {
 				c.fail("layer_types: found %q, expected sliding_attention or full_attention", types[l])
 			}
