@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,7 +17,7 @@ import (
 type File struct {
 	path    string
 	m       mmap.MMap
-	meta    map[string]string
+	meta    []byte   // the header's __metadata__, a JSON object of strings
 	tensors []Tensor // in ascending order of names
 }
 
@@ -70,8 +71,14 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	return f.tensors[i], true
 }
 
-// Metadata is the header's __metadata__ object, nil when there is none.
-func (f *File) Metadata() map[string]string { return f.meta }
+// Metadata is the header's __metadata__ object, nil when there is none. The map
+// belongs to the caller.
+func (f *File) Metadata() (m map[string]string) {
+	if f.meta == nil || json.Unmarshal(f.meta, &m) != nil { // checked by parse
+		return nil
+	}
+	return m
+}
 
 // Close unmaps the file. Every Data slice becomes invalid.
 func (f *File) Close() error {

@@ -19,7 +19,7 @@ const maxMetadata = 4096
 type scanner struct {
 	b       []byte
 	pos     int
-	meta    map[string]string
+	meta    []byte // the object behind __metadata__
 	tensors []Tensor
 }
 
@@ -157,15 +157,16 @@ func (s *scanner) member(name string) error {
 	if s.meta != nil {
 		return fmt.Errorf("found __metadata__ twice")
 	}
-	s.meta = map[string]string{}
-	return s.object("__metadata__", func(key string) error {
-		value, err := s.text()
-		s.meta[key] = value
-		if err == nil && len(s.meta) > maxMetadata {
+	start, n := s.pos, 0
+	err := s.object("__metadata__", func(string) error {
+		_, err := s.text()
+		if n++; err == nil && n > maxMetadata {
 			err = fmt.Errorf("__metadata__: found more than %d entries", maxMetadata)
 		}
 		return err
 	})
+	s.meta = s.b[start:s.pos]
+	return err
 }
 
 // maxDims is the most dimensions that a tensor may have.

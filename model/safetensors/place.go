@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
@@ -43,7 +44,7 @@ func (f *File) read(buf []byte) error {
 	if err := s.scan(); err != nil {
 		return err
 	}
-	f.meta, f.tensors = s.meta, s.tensors
+	f.meta, f.tensors = bytes.Clone(s.meta), s.tensors
 	if err := place(f.tensors, buf[8+n:]); err != nil {
 		return err
 	}
