@@ -345,10 +345,7 @@ func FuzzRender(f *testing.F) {
 	for _, g := range goldens(f) {
 		f.Add(g.Template, "What's 2 + 2?")
 	}
-	tools, err := decodeOrdered([]byte(`[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}}}]`))
-	if err != nil {
-		f.Fatal(err)
-	}
+	tools := []byte(`[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}}}]`)
 	f.Fuzz(func(t *testing.T, source, content string) {
 		var tpl *Template
 		var err error
@@ -356,12 +353,23 @@ func FuzzRender(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(content)%2 == 1 {
-			tpl.vars["tools"] = tools
+		msgs := []Message{{Role: "system", Content: "s"}, {Role: "user", Content: content}, {Role: "assistant", Content: "<think>a</think>b"}}[len(source)%2:]
+		var given []Message
+		if bounds.Watch(func() { err = json.Unmarshal([]byte(content), &given) }); err == nil {
+			msgs = given
 		}
-		msgs := []Message{{Role: "system", Content: "s"}, {Role: "user", Content: content}, {Role: "assistant", Content: "<think>a</think>b"}}
+		if len(content)%2 == 1 {
+			if tpl, err = tpl.With("tools", tools); err != nil {
+				t.Fatal(err)
+			}
+		} else if with, err := tpl.WithToolUse(tpl).With("tools", []byte(content)); err == nil {
+			tpl = with
+		}
+		if len(content)%3 != 1 {
+			tpl = tpl.WithDate(time.Unix(0, 0))
+		}
 		var r Rendered
-		bounds.Watch(func() { r, err = tpl.WithDate(time.Unix(0, 0)).Render(msgs[len(source)%2:], true) })
+		bounds.Watch(func() { r, err = tpl.Render(msgs, true) })
 		if err != nil {
 			return
 		}
@@ -371,6 +379,10 @@ func FuzzRender(f *testing.F) {
 				t.Fatalf("spans %v in %d bytes", r.Spans, len(r.Text))
 			}
 			last = s.End
+		}
+		whole := [][2]int{{0, len(r.Text) / 2}, {len(r.Text) / 2, len(r.Text)}}
+		if len(r.Roles(whole)) != 2 || len(r.AssistantMask(whole)) != 2 {
+			t.Fatalf("%v and %v of two tokens", r.Roles(whole), r.AssistantMask(whole))
 		}
 	})
 }

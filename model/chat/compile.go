@@ -60,27 +60,48 @@ func (e *emitter) site(x *expr, operands ...string) string {
 
 // expr is the source of an expression.
 func (e *emitter) expr(x *expr) string {
+	var b strings.Builder
+	e.write(&b, x)
+	return b.String()
+}
+
+// write writes the source of an expression, in a time that grows with its length.
+func (e *emitter) write(b *strings.Builder, x *expr) {
 	switch x.op {
 	case opConst:
-		return e.constant(x)
+		b.WriteString(e.constant(x))
 	case opName:
-		return e.name(x.name)
-	}
-	args := make([]string, len(x.args))
-	for i, a := range x.args {
-		args[i] = e.expr(a)
-	}
-	switch x.op {
+		b.WriteString(e.name(x.name))
 	case opAnd:
-		return "(" + args[0] + " and " + args[1] + ")"
+		e.join(b, "(", x.args, " and ")
 	case opOr:
-		return "(" + args[0] + " or " + args[1] + ")"
+		e.join(b, "(", x.args, " or ")
 	case opNot:
-		return "(not " + args[0] + ")"
+		e.join(b, "(not ", x.args, "")
 	case opCond:
-		return "(" + args[0] + " if " + args[1] + " else " + args[2] + ")"
+		e.join(b, "(", x.args, " if ", " else ")
+	default:
+		e.sites = append(e.sites, x)
+		b.WriteString(runName + "(" + strconv.Itoa(len(e.sites)-1))
+		for _, a := range x.args {
+			b.WriteString(",")
+			e.write(b, a)
+		}
+		b.WriteString(")")
 	}
-	return e.site(x, args...)
+}
+
+// join writes expressions behind begin with what stands between them, the last
+// of which repeats, and a closing bracket.
+func (e *emitter) join(b *strings.Builder, begin string, args []*expr, between ...string) {
+	b.WriteString(begin)
+	for i, a := range args {
+		if i > 0 {
+			b.WriteString(between[min(i, len(between))-1])
+		}
+		e.write(b, a)
+	}
+	b.WriteString(")")
 }
 
 func (e *emitter) name(n string) string {
