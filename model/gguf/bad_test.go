@@ -172,12 +172,20 @@ func FuzzParse(f *testing.F) {
 			if len(w.Data) > len(b) {
 				t.Fatalf("tensor %q has %d of %d bytes", w.Name, len(w.Data), len(b))
 			}
+			_, _ = x.Tensor(w.Name)
 		}
 		for _, key := range x.Keys() {
 			if _, ok := x.Value(key); !ok {
 				t.Fatalf("no value of %q", key)
 			}
+			_, _ = x.Uint(key)
+			_, _ = x.Int(key)
+			_, _ = x.Float(key)
+			_, _ = x.Ints(key)
+			_, _ = x.Floats(key)
 		}
+		_, _, _ = x.part()
+		_ = x.Architecture()
 		bounds.Parse(t, len(b), 1<<20, func() { _, _ = x.Vocabulary() })
 		bounds.Parse(t, len(b), 1<<20, func() { _, _ = x.Tokenizer() })
 		_, _ = x.ChatTemplate()
