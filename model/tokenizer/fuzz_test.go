@@ -27,8 +27,18 @@ func checkEncoding(t *testing.T, tok *Tokenizer, text string, e Encoding) {
 		}
 	}
 	_ = tok.Decode(e.IDs, true)
-	for _, id := range e.IDs {
+	for _, id := range append(e.IDs, -1) {
 		_ = tok.Piece(id)
+		if s, ok := tok.Token(id); ok && !tok.IsSpecial(id) {
+			if back, ok := tok.ID(s); ok && !tok.has(back) {
+				t.Fatalf("token %q of id %d has id %d", s, id, back)
+			}
+		}
+	}
+	for _, id := range append(tok.Specials(), tok.Prefix()...) {
+		if !tok.has(id) {
+			t.Fatalf("id %d is not in the vocabulary", id)
+		}
 	}
 }
 

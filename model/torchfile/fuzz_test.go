@@ -78,4 +78,9 @@ func checkFile(t *testing.T, x *File, size int) {
 			t.Fatalf("tensor %q: %d values of shape %v", name, len(v), w.Shape)
 		}
 	}
+	for _, key := range x.Keys() {
+		if _, ok := x.Value(key); !ok {
+			t.Fatalf("no value of %q", key)
+		}
+	}
 }
