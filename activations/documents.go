@@ -240,7 +240,11 @@ func (f *File) text(text string) (d Document, ok bool, err error) {
 	if f.tok == nil {
 		return d, false, errors.New("found a text, expected tokens: there is no tokenizer")
 	}
-	ids, prefix := f.tok.Encode(text, true).IDs, f.tok.Prefix()
+	e, err := f.tok.Encode(text, true)
+	if err != nil {
+		return d, false, err
+	}
+	ids, prefix := e.IDs, f.tok.Prefix()
 	if !hasPrefix(ids, prefix) {
 		return d, false, fmt.Errorf("the tokenizer puts %v before a text, but this one begins with %v", prefix, ids[:min(len(ids), len(prefix))])
 	}

@@ -296,8 +296,11 @@ func frobenius(w *tensor.Weight) float64 {
 
 // probe compares model and base on ProbeText.
 func (m *Model) probe(ctx context.Context, a *Adapter) (*ProbeKL, error) {
-	ids := m.Tokenizer.Encode(ProbeText, true).IDs
-	ids = ids[:min(len(ids), m.Spec.MaxPos)]
+	e, err := m.Tokenizer.Encode(ProbeText, true)
+	if err != nil {
+		return nil, err
+	}
+	ids := e.IDs[:min(len(e.IDs), m.Spec.MaxPos)]
 	d, err := m.KL(ctx, [][]int32{ids}, a, 1)
 	if err != nil {
 		return nil, err

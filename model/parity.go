@@ -62,8 +62,14 @@ func (m *Model) parityCase(ctx context.Context, d *parity.Dump, c *parity.Case, 
 		return err
 	}
 	r.Deviations = append(r.Deviations, devs...)
-	if c.Text != "" && m.Tokenizer != nil && !slices.Equal(m.Tokenizer.Encode(c.Text, true).IDs, c.IDs) {
-		r.IDs = append(r.IDs, c.Name)
+	if c.Text != "" && m.Tokenizer != nil {
+		e, err := m.Tokenizer.Encode(c.Text, true)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(e.IDs, c.IDs) {
+			r.IDs = append(r.IDs, c.Name)
+		}
 	}
 	if c.Greedy == nil {
 		return nil

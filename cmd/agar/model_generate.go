@@ -251,7 +251,8 @@ func checkpointVariants(c *cobra.Command, m *model.Model, o generateOptions) ([]
 func promptIDs(m *model.Model, p string, o generateOptions) (ids []int32, err error) {
 	switch {
 	case !o.chat:
-		ids = m.Tokenizer.Encode(p, true).IDs
+		e, wild := m.Tokenizer.Encode(p, true)
+		ids, err = e.IDs, wild
 	case m.Chat == nil:
 		return nil, fmt.Errorf("%s has no chat template; leave out --chat", m.Dir)
 	default:

@@ -64,7 +64,10 @@ func runTokenize(c *cobra.Command, name string, o tokenizeOptions) error {
 	out := bufio.NewWriter(c.OutOrStdout())
 	defer out.Flush()
 	return eachLine(c, in, func(line string) error {
-		e := tok.Encode(line, !o.noSpecial)
+		e, err := tok.Encode(line, !o.noSpecial)
+		if err != nil {
+			return err
+		}
 		return json.NewEncoder(out).Encode(tokenizedLine{nonNil(e.IDs), nonNil(e.Offsets)})
 	})
 }

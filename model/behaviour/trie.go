@@ -50,7 +50,11 @@ func pieceText(tok *tokenizer.Tokenizer, id int32) (string, bool) {
 	if tok.IsSpecial(id) {
 		return "", false
 	}
-	before := tok.Encode("x", false).IDs
+	e, err := tok.Encode("x", false)
+	if err != nil {
+		return "", false
+	}
+	before := e.IDs
 	return strings.CutPrefix(tok.Decode(append(slices.Clone(before), id), false), tok.Decode(before, false))
 }
 

@@ -101,8 +101,8 @@ func (t *Template) Tokenize(tok *tokenizer.Tokenizer, msgs []Message, addGenerat
 	if err != nil {
 		return nil, nil, err
 	}
-	e := tok.Encode(r.Text, false)
-	return e.IDs, r.Roles(e.Offsets), nil
+	e, err := tok.Encode(r.Text, false)
+	return e.IDs, r.Roles(e.Offsets), err
 }
 
 // Roles gives each of a text's tokens, in order, its role by its offsets.

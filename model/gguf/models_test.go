@@ -34,7 +34,7 @@ func checkModel(t *testing.T, name string, dirs []string) (compared int) {
 		}
 		compared++
 		for i, text := range texts(t) {
-			a, b := tok.Encode(text, true), hf.Encode(text, true)
+			a, b := encoded(t, tok, text, true), encoded(t, hf, text, true)
 			if fmt.Sprint(a) != fmt.Sprint(b) {
 				t.Fatalf("text %d %.60q: %v, want %v", i, text, a.IDs, b.IDs)
 			}

@@ -179,7 +179,7 @@ func TestTokenizer(t *testing.T) {
 	}
 	for range 300 {
 		story := w.Story(r, 64)
-		ids := tok.Encode(story, true).IDs
+		ids := encoded(t, tok, story, true).IDs
 		if !slices.Equal(ids, c.Text(story)) || len(ids) > 64 || slices.Contains(ids, UnknownID) {
 			t.Fatalf("%q: ids %v, expected %v", story, ids, c.Text(story))
 		}
@@ -357,4 +357,14 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("steps %v, expected each about 3333 times", count)
 		}
 	}
+}
+
+// encoded is the encoding of a text whose patterns find an end.
+func encoded(t testing.TB, tok *tokenizer.Tokenizer, text string, addSpecial bool) tokenizer.Encoding {
+	t.Helper()
+	e, err := tok.Encode(text, addSpecial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }

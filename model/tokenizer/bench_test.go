@@ -46,7 +46,7 @@ func BenchmarkEncodeEnglish(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		tok.Encode(text, true)
+		encoded(b, tok, text, true)
 	}
 }
 
@@ -56,7 +56,7 @@ func BenchmarkEncodeCold(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		tok.model.(*bpe).cache = newCache()
-		tok.Encode(text, true)
+		encoded(b, tok, text, true)
 	}
 }
 
@@ -85,7 +85,7 @@ func benchmarkText(b *testing.B) string {
 
 func BenchmarkDecode(b *testing.B) {
 	tok := benchmarkTokenizer(b)
-	ids := tok.Encode(benchmarkText(b), false).IDs
+	ids := encoded(b, tok, benchmarkText(b), false).IDs
 	b.SetBytes(int64(len(ids)))
 	for b.Loop() {
 		tok.Decode(ids, false)

@@ -64,6 +64,32 @@ func (c *component) template(path string) (template, error) {
 	return t, nil
 }
 
+// maxDecoded is how many times as long as the tokens a decoder's text may be.
+const maxDecoded = 32
+
+// bounded refuses replacements that let a text grow without measure, because
+// Decode has no error.
+func bounded(ds []decoder) error {
+	grows := 1.0
+	for _, d := range ds {
+		if r, ok := d.(replaceDecoder); ok {
+			grows *= r.growth()
+		}
+	}
+	if grows > maxDecoded {
+		return fmt.Errorf("tokenizer: decoder: found replacements that can make a text %.0f times as long, expected at most %d times", grows, maxDecoded)
+	}
+	return nil
+}
+
+// growth is how many times as long a text becomes at most.
+func (d replaceDecoder) growth() float64 {
+	if n := len(d.pattern.literal); n > 0 {
+		return max(1, float64(len(d.content))/float64(n))
+	}
+	return 1 + float64(len(d.content))
+}
+
 // decoders flattens nested sequences.
 func (c *component) decoders(path string) ([]decoder, error) {
 	one := func(d decoder) ([]decoder, error) { return []decoder{d}, nil }
@@ -92,6 +118,9 @@ func (c *component) decoders(path string) ([]decoder, error) {
 		return one(stripDecoder{c.Content, c.Start, c.Stop})
 	case "Replace":
 		p, err := c.pattern(path)
+		if err == nil && p.timed { // Decode has no error
+			err = fmt.Errorf("tokenizer: %s.pattern: found %q, which repeats what repeats, expected one that takes a bounded time", path, p.expr)
+		}
 		return []decoder{replaceDecoder{p, c.Content}}, err
 	case "Metaspace":
 		m, err := c.metaspace(path)

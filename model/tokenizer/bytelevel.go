@@ -62,6 +62,7 @@ func fromByteLevel(s string) (raw []byte, ok bool) {
 
 // byteLevel rewrites t in the byte-level alphabet, a character a byte.
 func (t text) byteLevel() text {
+	t.fits(2 * len(t.s))
 	old := t.aligned()
 	out := make([]span, 0, 2*len(old))
 	for i := range len(t.s) {

@@ -45,9 +45,9 @@ func TestConfig(t *testing.T) {
 		}
 		bos, _ := tok.ID("<s>")
 		eos, _ := tok.ID("</s>")
-		want := append([]int32{bos}[:c.before:c.before], tok.Encode("Hi", false).IDs...)
+		want := append([]int32{bos}[:c.before:c.before], encoded(t, tok, "Hi", false).IDs...)
 		want = append(want, []int32{eos}[:c.after]...)
-		if got := tok.Encode("Hi", true).IDs; !equal(got, want) || len(tok.Prefix()) != c.before {
+		if got := encoded(t, tok, "Hi", true).IDs; !equal(got, want) || len(tok.Prefix()) != c.before {
 			t.Errorf("%s: ids %v, want %v", c.config, got, want)
 		}
 	}
@@ -87,7 +87,7 @@ func TestRealConfigs(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		if got := tok.Encode("Hi", true).IDs; !equal(got, e.IDs) {
+		if got := encoded(t, tok, "Hi", true).IDs; !equal(got, e.IDs) {
 			t.Errorf("%s: ids %v, want %v", e.Name, got, e.IDs)
 		}
 	})

@@ -50,7 +50,7 @@ func compare(t *testing.T, tok *Tokenizer, path string) (lines, bytes int) {
 // text.
 func (r *record) check(t *testing.T, tok *Tokenizer) bool {
 	t.Helper()
-	e := tok.Encode(r.Text, true)
+	e := encoded(t, tok, r.Text, true)
 	if !equal(e.IDs, r.IDs) {
 		t.Errorf("%.80q: ids %v, want %v", r.Text, clip(e.IDs), clip(r.IDs))
 		return false
@@ -59,7 +59,7 @@ func (r *record) check(t *testing.T, tok *Tokenizer) bool {
 		t.Errorf("%.80q: offsets %v, want %v", r.Text, clip(e.Offsets), clip(r.Offsets))
 		return false
 	}
-	if ids := tok.Encode(r.Text, false).IDs; !equal(ids, r.NoSpecial) {
+	if ids := encoded(t, tok, r.Text, false).IDs; !equal(ids, r.NoSpecial) {
 		t.Errorf("%.80q: ids without special tokens %v, want %v", r.Text, clip(ids), clip(r.NoSpecial))
 		return false
 	}

@@ -9,8 +9,11 @@ type Encoding struct {
 
 // Encode tokenizes text. Added tokens that are written in it are recognised,
 // special ones too. With addSpecial the post-processor adds its own, such as a
-// BOS token. The result belongs to the caller.
-func (t *Tokenizer) Encode(text string, addSpecial bool) Encoding {
+// BOS token. The result belongs to the caller. Errors are a
+// *PatternError, and one that says that the normalizers let the text grow without
+// measure.
+func (t *Tokenizer) Encode(text string, addSpecial bool) (_ Encoding, err error) {
+	defer catch(&err)
 	e := t.encoders.Get().(*encoder)
 	room := len(text)/4 + 8 // tokens of English; others grow the slices
 	e.out = Encoding{IDs: make([]int32, 0, room), Offsets: make([][2]int, 0, room)}
@@ -21,7 +24,7 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) Encoding {
 	for _, p := range t.posts {
 		out = p.process(t, text, out, addSpecial)
 	}
-	return out
+	return out, nil
 }
 
 // encoder is the state of one Encode: the pipeline as a chain of functions,

@@ -78,7 +78,7 @@ func TestAddedTokenIDs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := tok.Encode("<x>ab<y>", false).IDs; !equal(got, []int32{3, 2, 4}) {
+	if got := encoded(t, tok, "<x>ab<y>", false).IDs; !equal(got, []int32{3, 2, 4}) {
 		t.Errorf("ids %v, want [3 2 4]", got)
 	}
 }

@@ -12,7 +12,10 @@ func Example() {
 		panic(err)
 	}
 	text := "the girl's 42 é"
-	e := tok.Encode(text, true)
+	e, err := tok.Encode(text, true)
+	if err != nil {
+		panic(err)
+	}
 	for i, id := range e.IDs {
 		o := e.Offsets[i]
 		fmt.Printf("%q %d:%d\n", tok.Piece(id), o[0], o[1])

@@ -83,15 +83,15 @@ func hashOffsets(offsets [][2]int) string {
 type answer [5]any
 
 // check says what differs; decode is called with the ids that were found right.
-func (a answer) check(tok *Tokenizer, s string) string {
-	e := tok.Encode(s, true)
+func (a answer) check(t testing.TB, tok *Tokenizer, s string) string {
+	e := encoded(t, tok, s, true)
 	if n, _ := a[0].(float64); int(n) != len(e.IDs) || hashIDs(e.IDs) != a[1] {
 		return fmt.Sprintf("ids (%d, want %v) %v", len(e.IDs), a[0], clip(e.IDs))
 	}
 	if a[2] != "" && hashOffsets(e.Offsets) != a[2] {
 		return fmt.Sprintf("offsets %v of %v", clip(e.Offsets), clip(e.IDs))
 	}
-	if a[3] != "" && hashIDs(tok.Encode(s, false).IDs) != a[3] {
+	if a[3] != "" && hashIDs(encoded(t, tok, s, false).IDs) != a[3] {
 		return "ids without special tokens"
 	}
 	if d := tok.Decode(e.IDs, false); a[4] != "" && hash([]byte(d)) != a[4] {
@@ -128,7 +128,7 @@ func checkReal(t *testing.T, path string, texts []string) {
 			none++
 			return
 		}
-		if what := a.check(tok, texts[i]); what != "" {
+		if what := a.check(t, tok, texts[i]); what != "" {
 			if wrong++; wrong <= 5 {
 				t.Errorf("text %d %.120q: %s", i, texts[i], what)
 			}
@@ -166,7 +166,7 @@ func checkPieces(t *testing.T, path string, texts []string) {
 			named++
 			return
 		}
-		if what := a.check(tok, texts[i]); what != "" {
+		if what := a.check(t, tok, texts[i]); what != "" {
 			if wrong++; wrong <= 5 {
 				t.Errorf("text %d %.120q: %s", i, texts[i], what)
 			}

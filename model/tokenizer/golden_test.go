@@ -69,7 +69,7 @@ func (c *componentCase) check(t *testing.T) {
 		if json.Unmarshal(k[0], &text) != nil || json.Unmarshal(k[1], &want) != nil {
 			t.Fatalf("%s: bad case %s", name, k)
 		}
-		if got := tok.Encode(text, true).Offsets; !equal(got, want) {
+		if got := encoded(t, tok, text, true).Offsets; !equal(got, want) {
 			t.Errorf("%s: %q: offsets %v, want %v", name, text, got, want)
 		}
 	}
@@ -134,7 +134,7 @@ func TestPieceGoldens(t *testing.T) {
 			Decode *string
 		}) {
 			n++
-			e := tok.Encode(c.Text, true)
+			e := encoded(t, tok, c.Text, true)
 			if !equal(e.IDs, c.IDs) {
 				t.Errorf("%s: %q: ids %v, want %v", f, c.Text, e.IDs, c.IDs)
 			}

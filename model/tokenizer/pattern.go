@@ -1,7 +1,9 @@
 package tokenizer
 
 import (
+	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2/v2"
@@ -10,8 +12,39 @@ import (
 // pattern finds the matches of a Split or Replace component.
 type pattern struct {
 	literal string          // set when re and scan are nil
+	expr    string          // what re was compiled from
 	re      *regexp2.Regexp // Oniguruma patterns need look-ahead
+	timed   bool            // re may take a time that is exponential in the text
 	scan    scanner
+}
+
+// patternTime is how long a pattern that is not tame may look for its matches in a
+// text. Others take milliseconds.
+var patternTime = 10 * time.Second
+
+// PatternError says that a pattern of the file found neither its matches in a text
+// nor that there are none, in a time that is long for any text.
+type PatternError struct {
+	Pattern, Text string
+	Time          time.Duration
+}
+
+func (e *PatternError) Error() string {
+	return fmt.Sprintf("tokenizer: the pattern %q: looked for its matches in %.40q for %v, expected milliseconds: it repeats what repeats", e.Pattern, e.Text, e.Time)
+}
+
+// thrown is an error that deep calls panic with.
+type thrown struct{ error }
+
+// catch makes what was thrown an error of the caller.
+func catch(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case thrown:
+		*err = p.error
+	default:
+		panic(p)
+	}
 }
 
 // newRegex compiles an Oniguruma pattern, or takes the scanner written for it.
@@ -23,7 +56,11 @@ func newRegex(expr string) (*pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pattern{re: re}, nil
+	p := &pattern{re: re, expr: expr, timed: !tame(expr)}
+	if p.timed {
+		re.MatchTimeout = patternTime
+	}
+	return p, nil
 }
 
 // find returns the byte ranges of the matches in s, from the left.
@@ -67,22 +104,26 @@ func between(s string) (out [][2]int) {
 }
 
 // search runs the regular expression. As in Oniguruma's iterator there is no
-// empty match right behind another match. It fails only on a time-out, and none
-// is set; matches found before a failure are kept.
+// empty match right behind another match. It throws a
+// PatternError.
 func (p *pattern) search(s string) (out [][2]int) {
 	runes := []rune(s)
 	at := make([]int, len(runes)+1)
 	for i, r := range runes {
 		at[i+1] = at[i] + utf8.RuneLen(r)
 	}
-	last := -1
-	_ = p.re.FindRunesMatches(runes, 0, func(m regexp2.MatchView) bool {
+	last, start, late := -1, time.Now(), false
+	err := p.re.FindRunesMatches(runes, 0, func(m regexp2.MatchView) bool {
 		if i, n, ok := m.GroupRange(0); ok && (n > 0 || i > last) {
 			out = append(out, [2]int{at[i], at[i+n]})
 			last = i + n
 		}
-		return true
+		late = p.timed && time.Since(start) > patternTime
+		return !late
 	})
+	if err != nil || late { // there is no other error than the time
+		panic(thrown{&PatternError{p.expr, s, patternTime}})
+	}
 	return out
 }
 

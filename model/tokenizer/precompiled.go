@@ -103,6 +103,7 @@ func (m *charsmap) normalize(t text) text {
 			cluster, _, _, state = uniseg.FirstGraphemeClusterInString(t.s[i:], state)
 		}
 		i += len(cluster)
+		t.fits(len(cs))
 		if to, ok := m.lookup(cluster); ok && len(cluster) < 6 {
 			cs, changed = appendChange(cs, cluster, to), true
 			continue
@@ -164,6 +165,7 @@ func (m longestFirst) normalize(t text) text {
 			continue
 		}
 		cs, changed = appendChange(cs, t.s[i:i+n], to), true
+		t.fits(len(cs))
 		i += n
 	}
 	if !changed {

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -100,9 +101,18 @@ type change struct {
 	d int
 }
 
+// fits throws an error when normalizers make far more of the original than those of
+// any tokenizer do: n bytes or characters.
+func (t text) fits(n int) {
+	if most := 1<<16 + 64*len(t.orig); n > most {
+		panic(thrown{fmt.Errorf("tokenizer: the normalizers make more than %d bytes of a text of %d", most, len(t.orig))})
+	}
+}
+
 // transform rewrites the whole of t. Inserted characters share the origin of
 // the byte before them.
 func (t text) transform(cs []change) text {
+	t.fits(len(cs))
 	old, pos := t.aligned(), 0
 	var b strings.Builder
 	b.Grow(len(t.s))
@@ -136,6 +146,7 @@ func (t text) replace(matches [][2]int, content string) text {
 	if len(matches) == 0 {
 		return t
 	}
+	t.fits(len(t.s) + len(matches)*len(content))
 	old, last := t.aligned(), 0
 	var b strings.Builder
 	out := make([]span, 0, len(t.s))

@@ -87,7 +87,8 @@ func Parse(data []byte) (*Tokenizer, error) {
 }
 
 // build makes a tokenizer of a file.
-func (f *file) build() (*Tokenizer, error) {
+func (f *file) build() (_ *Tokenizer, err error) {
+	defer catch(&err) // added tokens are normalized
 	t := &Tokenizer{added: map[int32]addedToken{}, addedIDs: map[string]int32{}, special: map[string]bool{}}
 	if err := f.components(t); err != nil {
 		return nil, err
@@ -125,9 +126,11 @@ func (f *file) components(t *Tokenizer) (err error) {
 		}
 	}
 	if f.Decoder != nil {
-		t.decoders, err = f.Decoder.decoders("decoder")
+		if t.decoders, err = f.Decoder.decoders("decoder"); err != nil {
+			return err
+		}
 	}
-	return err
+	return bounded(t.decoders)
 }
 
 // setVocab fills the tables of ids.

@@ -26,7 +26,7 @@ func TestAccessors(t *testing.T) {
 		t.Errorf("prefix %v, want <s> twice (%d)", p, bos)
 	}
 	end, _ := tok.ID("<|im_end|>")
-	if e := tok.Encode("", true); !equal(e.IDs, []int32{bos, bos, end}) || !equal(e.Offsets, make([][2]int, 3)) {
+	if e := encoded(t, tok, "", true); !equal(e.IDs, []int32{bos, bos, end}) || !equal(e.Offsets, make([][2]int, 3)) {
 		t.Errorf("the empty text is %v", e)
 	}
 	for _, id := range tok.Specials() {
@@ -71,7 +71,7 @@ func TestInvalidUTF8(t *testing.T) {
 		{"\xf0\x9f\x98\xf0\x9f\x98\x80", "\ufffd😀", []int{3, 4}},
 		{"\xc0\xaf", "\ufffd\ufffd", []int{1, 1}},
 	} {
-		got, want := tok.Encode(c.in, true), tok.Encode(c.as, true)
+		got, want := encoded(t, tok, c.in, true), encoded(t, tok, c.as, true)
 		if !equal(got.IDs, want.IDs) {
 			t.Errorf("%q: ids %v, want those of %q: %v", c.in, got.IDs, c.as, want.IDs)
 		}
@@ -124,7 +124,7 @@ func TestPiecesJoinToText(t *testing.T) {
 	tok := open(t, "smollm")
 	text := "The girl's house (1 + 2)\n\tby the river."
 	var b strings.Builder
-	for _, id := range tok.Encode(text, false).IDs {
+	for _, id := range encoded(t, tok, text, false).IDs {
 		b.WriteString(tok.Piece(id))
 	}
 	if b.String() != text {
@@ -141,14 +141,14 @@ func TestConcurrentEncode(t *testing.T) {
 	tok, alone := open(t, "qwen2"), open(t, "qwen2")
 	want := make([][]int32, len(lines))
 	for i, l := range lines {
-		want[i] = alone.Encode(l, true).IDs
+		want[i] = encoded(t, alone, l, true).IDs
 	}
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {
 			for k := range lines {
 				i := (k*7 + w*13) % len(lines)
-				if got := tok.Encode(lines[i], true).IDs; !equal(got, want[i]) {
+				if got := encoded(t, tok, lines[i], true).IDs; !equal(got, want[i]) {
 					t.Errorf("line %d: ids %v, want %v", i, got, want[i])
 				}
 			}
@@ -202,4 +202,14 @@ func TestFromParts(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+}
+
+// encoded is the encoding of a text whose patterns find an end.
+func encoded(t testing.TB, tok *Tokenizer, text string, addSpecial bool) Encoding {
+	t.Helper()
+	e, err := tok.Encode(text, addSpecial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
