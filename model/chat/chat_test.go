@@ -114,6 +114,7 @@ func TestScopes(t *testing.T) {
 		{`{% macro f(n) %}{{ n }}{% if n > 0 %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}`, "3210"},
 		{`{% generation %}{% set q = 1 %}{% endgeneration %}{{ q is defined }}`, "False"},
 		{`{% set g = [1, 2] | map('string') %}{{ g | list }}{{ g | list }}`, "['1', '2'][]"},
+		{`{% set x = 800 %}{% if x == 0 %}0` + branches(800) + `{% endif %}`, "800"},
 		{`{{ 7 // -2 }} {{ 7 % -2 }} {{ 2 ** 3 }} {{ 1 / 2 }} {{ 1e22 }} {{ (1, ) }} {{ 1 < 2 < 2 }} {{ True + 1 }} {{ not not '' }}`, "-4 -1 8 0.5 1e+22 (1,) False 2 False"},
 	} {
 		tpl, err := Parse(c.source, nil)
@@ -124,6 +125,15 @@ func TestScopes(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", c.source, r.Text, err, c.want)
 		}
 	}
+}
+
+// branches are n further branches of an if, for x from 1 to n.
+func branches(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "{%% elif x == %d %%}%[1]d", i+1)
+	}
+	return b.String()
 }
 
 // Templates that Python would not render are errors here too, and none of them
@@ -146,7 +156,7 @@ func TestRefuses(t *testing.T) {
 			t.Errorf("%s: %q, error %v; want %s", c.source, r.Text, err, c.want)
 		}
 	}
-	for _, c := range []string{`{% call f() %}{% endcall %}`, `{% for x in y recursive %}{% endfor %}`, `{{ f(*a) }}`, `{% endif %}`, `{% if x %}{% endfor %}`, `{{ a b }}`, `{{ 'x }}`, `{{ ` + strings.Repeat("(", 5000) + ` }}`, `{{ $ }}`, `{{ 99999999999999999999 }}`, strings.Repeat(`{% if x %}`, 2000), `{% break %}`} {
+	for _, c := range []string{`{% call f() %}{% endcall %}`, `{% for x in y recursive %}{% endfor %}`, `{{ f(*a) }}`, `{% endif %}`, `{% if x %}{% endfor %}`, `{{ a b }}`, `{{ 'x }}`, `{{ ` + strings.Repeat("(", 5000) + ` }}`, `{{ $ }}`, `{{ 99999999999999999999 }}`, strings.Repeat(`{% if x %}`, 2000), `{% break %}`, `{% if x %}` + branches(901)} {
 		if _, err := Parse(c, nil); err == nil || !strings.Contains(err.Error(), "line 1") {
 			t.Errorf("%.40s: %v, want an error with its line", c, err)
 		}
@@ -341,6 +351,7 @@ func FuzzRender(f *testing.F) {
 	f.Add("{% for a, b in messages[0].items() if b is not string %}{{ a[::2] ~ b|tojson(indent=1) }}{% else %}{% break %}{% endfor %}", "c")
 	f.Add("{% macro f(x, y=none) %}{{ (x, y) }}{% endmacro %}{% set ns = namespace(a=[1]) %}{% set ns.a = f(1, y=2) %}{% generation %}{{ ns.a|upper }}{% endgeneration %}", "c")
 	f.Add("{% set x %}{{ messages|map(attribute='content')|join('-') }}{% endset %}{% filter trim %}{{ x|safe + '<' if x > 'a' else x ** 2 // 3 }}{% endfilter %}", "c")
+	f.Add("{% if x %}"+branches(890)+"{% endif %}", "c")
 	f.Add("{# c -#}\n{{- 'a\\u00e9\\'' ~ {'a': {}} }}", "")
 	for _, g := range goldens(f) {
 		f.Add(g.Template, "What's 2 + 2?")

@@ -42,10 +42,11 @@ const (
 
 // stmtParser reads statements from pieces.
 type stmtParser struct {
-	pieces []piece
-	pos    int
-	depth  int
-	loops  int
+	pieces   []piece
+	pos      int
+	depth    int
+	branches int // elifs around
+	loops    int
 }
 
 // parseTemplate reads a whole template.
@@ -187,12 +188,12 @@ func (p *stmtParser) ifStatement(s *stmt, e *exprParser) (err error) {
 		}
 		p.pos++
 		e.next()
-		if p.depth++; p.depth > 10*maxNesting {
+		if p.branches++; p.branches > 9*maxNesting {
 			return fmt.Errorf("template, line %d: more than %d branches", word.line, 9*maxNesting)
 		}
 		s.orelse = []*stmt{n}
 		err = p.ifStatement(n, e)
-		p.depth--
+		p.branches--
 		return err
 	case "else":
 		s.orelse, _, err = p.body("endif")
