@@ -125,12 +125,15 @@ func (e *emitter) constant(x *expr) string {
 	return e.site(x)
 }
 
+// literals escapes what a string literal cannot hold.
+var literals = strings.NewReplacer("\\", "\\\\", "'", "\\'", "\n", "\\n", "\t", "\\t")
+
 // literal is s as a string literal on one line.
 func (e *emitter) literal(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return r >= 0xF0000 }) {
 		e.literals = append(e.literals, s)
 	}
-	return "'" + strings.NewReplacer("\\", "\\\\", "'", "\\'", "\n", "\\n", "\t", "\\t").Replace(s) + "'"
+	return "'" + literals.Replace(s) + "'"
 }
 
 func (e *emitter) tag(format string, args ...any) {

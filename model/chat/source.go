@@ -31,6 +31,14 @@ var (
 	newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 )
 
+// maxParts is how many pieces and words in tags a template may have together, a
+// few times as many as the longest known: each takes some hundred bytes of memory.
+const maxParts = 20_000
+
+func tooMany(line int) error {
+	return fmt.Errorf("template, line %d: found more than %d texts, tags and words in tags, expected some thousand at most", line, maxParts)
+}
+
 // split lists the pieces of a template. Its newlines are made \n, and one at
 // the end is dropped.
 func split(source string) ([]piece, error) {
@@ -38,6 +46,9 @@ func split(source string) ([]piece, error) {
 	for l.pos < len(l.source) {
 		if err := l.next(); err != nil {
 			return nil, err
+		}
+		if len(l.out) > maxParts {
+			return nil, tooMany(l.out[maxParts].line)
 		}
 	}
 	return l.out, nil

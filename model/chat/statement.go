@@ -46,6 +46,7 @@ type stmtParser struct {
 	pos      int
 	depth    int
 	branches int // elifs around
+	parts    int // tags and words in them
 	loops    int
 }
 
@@ -82,6 +83,9 @@ func (p *stmtParser) body(ends ...string) (out []*stmt, word token, err error) {
 		e, err := newExprParser(piece.text, piece.line)
 		if err != nil {
 			return nil, word, err
+		}
+		if p.parts += 1 + len(e.toks); p.parts > maxParts {
+			return nil, word, tooMany(piece.line)
 		}
 		s := &stmt{kind: stPrint, line: piece.line}
 		if piece.kind == '{' {
