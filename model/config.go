@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"agar/model/internal/values"
 )
 
 // config reads a config.json key by key. It keeps the first error, and which keys
@@ -21,7 +23,14 @@ type config struct {
 	originalMaxPos int
 }
 
+// maxConfigValues is how many values a config.json may have; known ones have some
+// hundred. Each takes some hundred bytes of memory.
+const maxConfigValues = 1 << 13
+
 func newConfig(data []byte) (*config, error) {
+	if n := values.Count(data); n > maxConfigValues {
+		return nil, fmt.Errorf("found %d values, expected at most %d", n, maxConfigValues)
+	}
 	c := &config{read: map[string]bool{}}
 	if err := json.Unmarshal(data, &c.keys); err != nil {
 		return nil, err

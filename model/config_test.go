@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"agar/model/internal/bounds"
@@ -29,7 +31,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s Spec
 		var err error
-		bounds.Parse(t, len(data), 1<<18, func() { _, _, s, err = parseConfig(data) })
+		bounds.Parse(t, len(data), 1<<18+min(8<<20, 600*uint64(len(data))), func() { _, _, s, err = parseConfig(data) })
 		if err != nil {
 			return
 		}
@@ -105,5 +107,37 @@ func TestDivisorsEqualLlama3(t *testing.T) {
 	}
 	if changed < 10 {
 		t.Errorf("scaling changes %d of 32 frequencies", changed)
+	}
+}
+
+// What a config makes agar allocate is bounded, whatever is packed in it.
+func TestDenseConfigs(t *testing.T) {
+	many := func(format string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(strings.ReplaceAll(format, "#", strconv.Itoa(i)))
+		}
+		return b.String()
+	}
+	sizes := `"hidden_size":8,"intermediate_size":8,"num_attention_heads":2,"num_key_value_heads":1,"vocab_size":4,"rms_norm_eps":1e-5,"max_position_embeddings":64`
+	for _, n := range []int{maxConfigValues/2 - 20, 100_000} {
+		for name, s := range map[string]string{
+			"keys":          `{"architectures":["LlamaForCausalLM"],"num_hidden_layers":1,` + sizes + `,` + many(`"#":1`, n) + `}`,
+			"architectures": `{"architectures":[` + many(`""`, n) + `]}`,
+			"scaling":       `{"architectures":["LlamaForCausalLM"],"num_hidden_layers":1,` + sizes + `,"rope_scaling":{` + many(`"#":1`, n) + `}}`,
+			"factors":       `{"architectures":["LlamaForCausalLM"],"num_hidden_layers":1,` + sizes + `,"rope_scaling":{"type":"longrope","short_factor":[` + many("1", n) + `]}}`,
+			"types":         `{"architectures":["Qwen2ForCausalLM"],"num_hidden_layers":1,` + sizes + `,"layer_types":[` + many(`""`, n) + `]}`,
+			"layers":        `{"architectures":["LlamaForCausalLM"],"num_hidden_layers":4096,` + sizes + `,"a":[` + many(`1`, n) + `]}`,
+		} {
+			var err error
+			got := bounds.Parse(t, len(s), 1<<18+min(8<<20, 600*uint64(len(s))), func() { _, _, _, err = parseConfig([]byte(s)) })
+			t.Logf("%-14s %7d bytes, %8d allocated: %.70v", name, len(s), got, err)
+			if err == nil {
+				t.Errorf("%s is accepted", name)
+			}
+		}
 	}
 }

@@ -9,29 +9,29 @@ import (
 // addedToken is a token that is looked for in the text itself, before the
 // model sees it.
 type addedToken struct {
-	ID         int32  `json:"id"`
-	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"`
-	LStrip     bool   `json:"lstrip"`
-	RStrip     bool   `json:"rstrip"`
-	Normalized bool   `json:"normalized"`
-	Special    bool   `json:"special"`
+	ID         int32
+	Content    string
+	SingleWord bool
+	LStrip     bool
+	RStrip     bool
+	Normalized bool
+	Special    bool
 }
 
 // matcher finds added tokens, the leftmost and of those the longest.
 type matcher struct {
-	tokens []addedToken
+	tokens []*addedToken
 	trie   *trie // form → index into tokens
 }
 
 // add makes m find a by the form it has in the matched text; of two with one
-// form the first is found.
-func (m *matcher) add(form string, a addedToken) {
+// form the first is found. n is how many there may be.
+func (m *matcher) add(form string, a *addedToken, n int) {
 	if form == "" {
 		return
 	}
 	if m.trie == nil {
-		m.trie = newTrie(8)
+		m.trie, m.tokens = newTrie(n), make([]*addedToken, 0, n)
 	}
 	if m.trie.get(form) < 0 {
 		m.trie.put(form, int32(len(m.tokens)))
@@ -56,7 +56,7 @@ func (m *matcher) split(t text, plain func(text), found func(*addedToken, text))
 			i++
 			continue
 		}
-		a, start, stop := &m.tokens[n], i, end
+		a, start, stop := m.tokens[n], i, end
 		i = end
 		if a.SingleWord && !standsAlone(t.s, start, stop) {
 			continue

@@ -21,11 +21,11 @@ const spaceMark = "▁"
 
 // add takes notice of a merge.
 func (c *cuts) add(a, b []byte) {
-	if _, ok := byteToken(string(a)); ok {
-		c.barred = true
-	}
-	if _, ok := byteToken(string(b)); ok {
-		c.barred = true
+	for _, s := range [][]byte{a, b} {
+		if len(s) == len("<0x00>") {
+			_, ok := byteToken(string(s))
+			c.barred = c.barred || ok
+		}
 	}
 	if !bytes.HasPrefix(b, []byte(spaceMark)) {
 		return

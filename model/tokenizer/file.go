@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -171,15 +172,15 @@ func parseFile(data []byte) (*file, error) {
 				r.fail("version: found %s, expected \"1.0\"", v)
 			}
 		case "added_tokens":
-			r.value("added_tokens", &f.AddedTokens)
+			f.AddedTokens = r.added()
 		case "normalizer":
-			r.value("normalizer", &f.Normalizer)
+			r.component("normalizer", &f.Normalizer)
 		case "pre_tokenizer":
-			r.value("pre_tokenizer", &f.PreTokenizer)
+			r.component("pre_tokenizer", &f.PreTokenizer)
 		case "post_processor":
-			r.value("post_processor", &f.PostProcessor)
+			r.component("post_processor", &f.PostProcessor)
 		case "decoder":
-			r.value("decoder", &f.Decoder)
+			r.component("decoder", &f.Decoder)
 		case "model":
 			f.Model.read(r)
 		default:
@@ -190,7 +191,7 @@ func parseFile(data []byte) (*file, error) {
 	if r.err != nil {
 		return nil, fmt.Errorf("tokenizer: not a tokenizer.json: %w", r.err)
 	}
-	return f, nil
+	return f, f.checkPatterns()
 }
 
 // value decodes the next value by encoding/json.
@@ -204,6 +205,9 @@ func (r *reader) value(name string, to any) {
 	}
 }
 
+// smallFields are the members of a model beside vocabulary and merges.
+var smallFields = []string{"type", "unk_token", "unk_id", "dropout", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "max_input_chars_per_word"}
+
 // read reads the model; the small fields go through encoding/json.
 func (m *modelFile) read(r *reader) {
 	small := map[string]json.RawMessage{}
@@ -214,7 +218,9 @@ func (m *modelFile) read(r *reader) {
 		case "merges":
 			m.raw = r.skip()
 		default:
-			small[string(key)] = r.skip()
+			if v := r.skip(); slices.Contains(smallFields, string(key)) {
+				small[string(key)] = v
+			}
 		}
 	})
 	if r.err != nil {
@@ -233,19 +239,30 @@ func (m *modelFile) read(r *reader) {
 func (m *modelFile) readVocab(r *reader) {
 	m.vocab, m.scores = nil, nil
 	if r.peek() == '[' {
-		list := make([]scoredToken, 0, r.pairs())
-		r.array(func(int) { list = append(list, r.scored()) })
-		if len(list) > 0 {
-			m.scores = &scores{len(list), func(f func(int32, scoredToken)) {
-				for id, t := range list {
-					f(int32(id), t)
-				}
-			}}
-		}
+		m.readScores(r)
 		return
 	}
 	m.vocab = newVocabulary(r.members())
 	r.object(func(key []byte) { m.vocab.set(string(key), r.id()) })
+}
+
+// readScores reads a list, in which the last of tokens that are alike counts.
+func (m *modelFile) readScores(r *reader) {
+	n := r.pairs()
+	tokens, logs := make([]string, 0, n), make([]float64, 0, n)
+	r.array(func(int) {
+		t := r.scored()
+		tokens, logs = append(tokens, t.token), append(logs, t.score)
+	})
+	if len(tokens) == 0 {
+		return
+	}
+	m.vocab = listed(tokens)
+	m.scores = &scores{len(tokens), func(f func(int32, scoredToken)) {
+		for id, s := range tokens {
+			f(int32(id), scoredToken{s, logs[id], plainToken})
+		}
+	}}
 }
 
 // members is at least how many members the object has that comes next, unless it

@@ -22,7 +22,10 @@ var powers = sync.OnceValue(func() (p [309]float64) {
 func roundedFloat(s string) float64 {
 	s, negative := strings.CutPrefix(s, "-")
 	mantissa, exponent, _ := strings.Cut(strings.ReplaceAll(s, "E", "e"), "e")
-	e, _ := strconv.Atoi(exponent)
+	e := 0
+	if exponent != "" {
+		e, _ = strconv.Atoi(exponent)
+	}
 	var digits uint64
 	full, point := false, false
 	for i := range len(mantissa) {

@@ -187,8 +187,7 @@ func (p *Pieces) addModel(f *file) error {
 	}
 	if !p.Unigram {
 		m.Type = "BPE"
-		p.addMerges(m)
-		return nil
+		return p.addMerges(m)
 	}
 	m.Type, m.single, m.scores = "Unigram", true, &scores{len(p.Tokens), p.eachScore}
 	return nil
@@ -214,18 +213,29 @@ func (p *Pieces) cuts(id int) bool {
 	return t != PieceControl && t != PieceUnknown && t != PieceByte
 }
 
+// maxPiece is how many bytes a token may have that is put together of others; known
+// ones have some tens. The time to find out of which grows with the square of it.
+const maxPiece = 1024
+
 // addMerges makes a merge of every way to put a token together of two others,
 // the best score first and of equal scores the first token.
-func (p *Pieces) addMerges(m *modelFile) {
+func (p *Pieces) addMerges(m *modelFile) error {
 	order := make([]int32, 0, len(p.Tokens))
 	for id := range p.Tokens {
-		if p.cuts(id) && len(p.Tokens[id]) > 1 {
+		if n := len(p.Tokens[id]); p.cuts(id) && n > maxPiece {
+			return fmt.Errorf("tokenizer: token %d: found %d bytes, expected at most %d", id, n, maxPiece)
+		} else if p.cuts(id) && n > 1 {
 			order = append(order, int32(id))
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(p.Scores[b], p.Scores[a]) })
 	m.merges = func(f func(a, b string) error) error { return p.eachMerge(m, order, f) }
-	_ = m.merges(func(_, _ string) error { m.mergeCount++; return nil })
+	return m.merges(func(_, _ string) error {
+		if m.mergeCount++; m.mergeCount > 8*len(p.Tokens)+4096 {
+			return fmt.Errorf("tokenizer: found more than %d ways to put %d tokens together of two others, expected about 2 for each", m.mergeCount-1, len(p.Tokens))
+		}
+		return nil
+	})
 }
 
 // eachMerge calls f with both parts of tokens in an order.

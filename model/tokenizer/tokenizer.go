@@ -18,7 +18,7 @@ type Tokenizer struct {
 	present    []bool      // ids that have a token
 	shared     bool        // tokens is the list of the vocabulary
 	ids        *vocabulary // the model's vocabulary
-	added      map[int32]addedToken
+	added      map[int32]*addedToken
 	addedIDs   map[string]int32
 	special    map[string]bool // contents of special tokens
 	raw        matcher         // added tokens matched in the raw text
@@ -89,7 +89,7 @@ func Parse(data []byte) (*Tokenizer, error) {
 // build makes a tokenizer of a file.
 func (f *file) build() (_ *Tokenizer, err error) {
 	defer catch(&err) // added tokens are normalized
-	t := &Tokenizer{added: map[int32]addedToken{}, addedIDs: map[string]int32{}, special: map[string]bool{}}
+	t := &Tokenizer{}
 	if err := f.components(t); err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (f *file) components(t *Tokenizer) (err error) {
 // setVocab fills the tables of ids.
 func (t *Tokenizer) setVocab(f *file) error {
 	m := &f.Model
-	size := max(m.vocab.len(), m.scores.len())
+	size := m.vocab.len()
 	t.ids = m.vocab
 	if m.vocab != nil && m.vocab.ids == nil { // of a list, which is not copied
 		t.tokens, t.shared = slices.Clip(m.vocab.keys), true
@@ -144,7 +144,7 @@ func (t *Tokenizer) setVocab(f *file) error {
 		t.addTokens(f.AddedTokens, int32(size))
 		return nil
 	}
-	if err := t.reserve(m.vocab, size); err != nil {
+	if err := t.reserve(m.vocab, size, len(f.AddedTokens)); err != nil {
 		return err
 	}
 	for s, id := range m.vocab.all() {
@@ -152,14 +152,7 @@ func (t *Tokenizer) setVocab(f *file) error {
 			return fmt.Errorf("tokenizer: model.vocab: id %d belongs to both %q and %q", id, min(s, t.tokens[id]), max(s, t.tokens[id]))
 		}
 	}
-	if m.scores != nil {
-		t.ids = newVocabulary(size)
-		m.scores.each(func(id int32, s scoredToken) {
-			t.put(s.token, id)
-			t.ids.set(s.token, id)
-		})
-	}
-	t.addTokens(f.AddedTokens, int32(max(t.ids.len(), m.scores.len())))
+	t.addTokens(f.AddedTokens, int32(size))
 	return nil
 }
 
@@ -168,7 +161,7 @@ const gap = 1 << 15
 
 // reserve makes room for the ids of a vocabulary at once, and refuses some that are
 // negative or so large that a table of them would dwarf the file.
-func (t *Tokenizer) reserve(v *vocabulary, size int) error {
+func (t *Tokenizer) reserve(v *vocabulary, size, added int) error {
 	limit, most := int32(min(math.MaxInt32, 2*size+gap)), int32(size-1)
 	for s, id := range v.all() {
 		if id < 0 || id >= limit {
@@ -176,7 +169,8 @@ func (t *Tokenizer) reserve(v *vocabulary, size int) error {
 		}
 		most = max(most, id)
 	}
-	t.tokens, t.present = make([]string, 0, most+1), make([]bool, 0, most+1)
+	room := int(most) + 1 + added
+	t.tokens, t.present = make([]string, 0, room), make([]bool, 0, room)
 	return nil
 }
 
@@ -184,8 +178,16 @@ func (t *Tokenizer) reserve(v *vocabulary, size int) error {
 // others are numbered on from next, the size of the model's vocabulary; of
 // several with one id the last counts.
 func (t *Tokenizer) addTokens(list []addedToken, next int32) {
-	var order []int32
+	order, specials := make([]int32, 0, len(list)), 0
 	for _, a := range list {
+		if a.Special {
+			specials++
+		}
+	}
+	t.special = make(map[string]bool, specials)
+	t.added, t.addedIDs = make(map[int32]*addedToken, len(list)), make(map[string]int32, len(list))
+	for i := range list {
+		a := &list[i]
 		if a.Content == "" {
 			continue
 		}
@@ -206,14 +208,18 @@ func (t *Tokenizer) addTokens(list []addedToken, next int32) {
 			t.special[a.Content] = true
 		}
 	}
+	room := maxForms
 	for _, id := range order {
-		t.match(t.added[id])
+		a := t.added[id]
+		if room += 2*len(a.Content) - t.match(a, len(order)); room < 0 {
+			panic(thrown{fmt.Errorf("tokenizer: the normalizers make far more than there is of added tokens, of %q and those before it", a.Content)})
+		}
 	}
 }
 
-// match makes Encode look for a. One that is matched behind the normalizer is
-// also decoded in its normalized form.
-func (t *Tokenizer) match(a addedToken) {
+// match makes Encode look for a, one of n, and gives the length of its form. One
+// that is matched behind the normalizer is also decoded in its normalized form.
+func (t *Tokenizer) match(a *addedToken, n int) int {
 	form, m := a.Content, &t.raw
 	if a.Normalized {
 		m = &t.normalized
@@ -221,14 +227,15 @@ func (t *Tokenizer) match(a addedToken) {
 			form = t.norm.normalize(newText(form)).s
 		}
 	}
-	m.add(form, a)
+	m.add(form, a, n)
 	if t.put(form, a.ID) || t.tokens[a.ID] == form {
-		return
+		return len(form)
 	}
 	if t.shared {
 		t.tokens, t.shared = slices.Clone(t.tokens), false
 	}
 	t.tokens[a.ID] = form
+	return len(form)
 }
 
 // put gives id its token; false when it has one.
@@ -288,7 +295,10 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 func (t *Tokenizer) Size() int { return len(t.tokens) }
 
 // IsSpecial says that id is an added token marked special.
-func (t *Tokenizer) IsSpecial(id int32) bool { return t.added[id].Special }
+func (t *Tokenizer) IsSpecial(id int32) bool {
+	a, ok := t.added[id]
+	return ok && a.Special
+}
 
 // Specials are the ids of all special tokens in ascending order.
 func (t *Tokenizer) Specials() []int32 {

@@ -30,7 +30,9 @@ func newUnigram(f *modelFile) (*unigram, error) {
 			return nil, fmt.Errorf("tokenizer: model.unk_id: found %d, expected less than the %d tokens", m.unk, f.scores.len())
 		}
 	}
-	m.trie = newTrie(f.scores.len())
+	written := 0
+	f.scores.each(func(_ int32, t scoredToken) { written += min(len(t.token), 1) })
+	m.trie = newTrie(written)
 	bytes := make(map[string]int32, 256) // of byte tokens, which may be hidden
 	f.scores.each(func(id int32, t scoredToken) {
 		if _, ok := byteToken(t.token); ok {

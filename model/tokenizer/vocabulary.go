@@ -38,6 +38,17 @@ func numbered(tokens []string) (v *vocabulary, first, second int32) {
 	return v, -1, -1
 }
 
+// listed is the vocabulary of a list in which the last of tokens that are alike
+// counts. The list is kept and must not be changed.
+func listed(tokens []string) *vocabulary {
+	v := &vocabulary{keys: tokens}
+	v.resize(len(tokens))
+	for i, s := range tokens {
+		v.slots[v.slot(s)] = int32(i) + 1
+	}
+	return v
+}
+
 // resize makes a table that n keys fill by three quarters at most, and puts in
 // those that are there, unless they are going to be.
 func (v *vocabulary) resize(n int) {
