@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"agar/model/internal/values"
+	"agar/model/internal/rawjson"
 )
 
 // config reads a config.json key by key. It keeps the first error, and which keys
@@ -28,7 +28,7 @@ type config struct {
 const maxConfigValues = 1 << 13
 
 func newConfig(data []byte) (*config, error) {
-	if n := values.Count(data); n > maxConfigValues {
+	if n := rawjson.Values(data); n > maxConfigValues {
 		return nil, fmt.Errorf("found %d values, expected at most %d", n, maxConfigValues)
 	}
 	c := &config{read: map[string]bool{}}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
+
+	"agar/model/internal/rawjson"
 )
 
 // maxMetadata bounds the entries of __metadata__; files have a few.
@@ -21,6 +23,7 @@ type scanner struct {
 	pos     int
 	meta    []byte // the object behind __metadata__
 	tensors []Tensor
+	buf     []byte // of a string with escapes
 }
 
 // scan reads a whole header.
@@ -60,8 +63,15 @@ func (s *scanner) next(c byte) bool {
 	return false
 }
 
-// object reads {"key": …, …} and has value read what stands behind every key.
+// object reads {"key": …, …} and has value read what stands behind every key, of
+// which it is given the text.
 func (s *scanner) object(what string, value func(key string) error) error {
+	return s.members(what, func(raw []byte) error { return value(s.decoded(raw)) })
+}
+
+// members reads {"key": …, …} and has value read what stands behind every key, of
+// which it is given the JSON.
+func (s *scanner) members(what string, value func(raw []byte) error) error {
 	if !s.next('{') {
 		return s.wrong("{ of " + what)
 	}
@@ -69,7 +79,7 @@ func (s *scanner) object(what string, value func(key string) error) error {
 		if !first && !s.next(',') {
 			return s.wrong(", or } in " + what)
 		}
-		key, err := s.text()
+		key, err := s.quoted()
 		if err != nil {
 			return err
 		}
@@ -83,32 +93,46 @@ func (s *scanner) object(what string, value func(key string) error) error {
 	return nil
 }
 
-// text reads a string.
-func (s *scanner) text() (string, error) {
+// quoted reads a string and gives its JSON.
+func (s *scanner) quoted() ([]byte, error) {
 	if !s.next('"') {
-		return "", s.wrong("a string")
+		return nil, s.wrong("a string")
 	}
-	start, escaped := s.pos, false
+	start := s.pos
 	for ; s.pos < len(s.b) && s.b[s.pos] != '"'; s.pos++ {
 		if s.b[s.pos] == '\\' {
-			escaped = true
 			s.pos++
 		}
 	}
 	if s.pos >= len(s.b) {
-		return "", s.wrong("the end of a string")
+		return nil, s.wrong("the end of a string")
 	}
 	s.pos++
-	raw := s.b[start : s.pos-1]
-	if !escaped && utf8.Valid(raw) && bytes.IndexFunc(raw, func(r rune) bool { return r < ' ' }) < 0 {
-		return string(raw), nil
-	}
-	var t string
-	if err := json.Unmarshal(s.b[start-1:s.pos], &t); err != nil || !utf8.Valid(raw) {
+	raw := s.b[start-1 : s.pos]
+	if !json.Valid(raw) || !utf8.Valid(raw) {
 		s.pos = start
-		return "", s.wrong("a string of UTF-8")
+		return nil, s.wrong("a string of UTF-8")
 	}
-	return t, nil
+	return raw, nil
+}
+
+// text reads a string.
+func (s *scanner) text() (string, error) {
+	raw, err := s.quoted()
+	return s.decoded(raw), err
+}
+
+// decoded is the text of a string in JSON.
+func (s *scanner) decoded(raw []byte) string {
+	if len(raw) < 2 { // nil, behind an error
+		return ""
+	}
+	raw = raw[1 : len(raw)-1]
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw)
+	}
+	s.buf, _ = rawjson.Unescape(s.buf[:0], raw)
+	return string(s.buf)
 }
 
 // ints reads [1, 2, …] into out, which has room for as many as are allowed.
@@ -158,8 +182,8 @@ func (s *scanner) member(name string) error {
 		return fmt.Errorf("found __metadata__ twice")
 	}
 	start, n := s.pos, 0
-	err := s.object("__metadata__", func(string) error {
-		_, err := s.text()
+	err := s.members("__metadata__", func([]byte) error {
+		_, err := s.quoted()
 		if n++; err == nil && n > maxMetadata {
 			err = fmt.Errorf("__metadata__: found more than %d entries", maxMetadata)
 		}

@@ -307,3 +307,28 @@ func TestMemoryOfHeaders(t *testing.T) {
 		t.Errorf("%d tensors, %.1f times the file allocated, expected at most 8", len(f.Names()), times)
 	}
 }
+
+// What a header makes agar allocate is bounded by its size, whatever is packed in it.
+func TestDenseHeaders(t *testing.T) {
+	many := func(format string, n int) string {
+		one := make([]string, n)
+		for i := range one {
+			one[i] = strings.ReplaceAll(format, "#", fmt.Sprint(i))
+		}
+		return strings.Join(one, ",")
+	}
+	for name, h := range map[string]string{
+		"tensors":          "{" + many(`"#":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`, 20000) + "}",
+		"dimensions":       "{" + many(`"#":{"dtype":"U8","shape":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"data_offsets":[0,0]}`, 20000) + "}",
+		"escapes":          "{" + many(`"\n#":{"dtype":"\u00558","shap\u0065":[0],"data_offse\u0074s":[0,0],"d\u0074ype":"\u00558"}`, 20000) + "}",
+		"metadata":         `{"__metadata__":{` + many(`"#":""`, 4000) + "}}",
+		"metadata escapes": `{"__metadata__":{` + many(`"\n#":"\n"`, 4000) + "}}",
+		"more metadata":    `{"__metadata__":{` + many(`"#":""`, 40000) + "}}",
+		"keys":             `{"a":{` + many(`"#":1`, 40000) + "}}",
+	} {
+		b := append(binary.LittleEndian.AppendUint64(nil, uint64(len(h))), h...)
+		var err error
+		n := bounds.Parse(t, len(b), 1<<16, func() { _, err = safetensors.Parse("a/file", b) })
+		t.Logf("%-18s %7d bytes, %5.1f times allocated: %.90v", name, len(b), float64(n)/float64(len(b)), err)
+	}
+}

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"agar/model/internal/rawjson"
 )
 
 // reader walks over a JSON document without building it: vocabularies of
@@ -108,54 +109,11 @@ func (r *reader) text() []byte {
 		return raw[1 : len(raw)-1]
 	}
 	r.turn ^= 1
-	s, ok := unescape(r.texts[r.turn][:0], raw[1:len(raw)-1])
+	s, ok := rawjson.Unescape(r.texts[r.turn][:0], raw[1:len(raw)-1])
 	if r.texts[r.turn] = s; !ok {
 		r.fail("string %s: found a backslash before none of \"\\/bfnrtu", raw)
 	}
 	return s
-}
-
-// plain are the characters that stand for others behind a backslash.
-var plain = map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
-
-// unescape appends what the inside of a string means to dst, as encoding/json does:
-// half of a surrogate pair is U+FFFD.
-func unescape(dst, raw []byte) (s []byte, ok bool) {
-	for len(raw) > 0 {
-		i := bytes.IndexByte(raw, '\\')
-		if i < 0 {
-			return append(dst, raw...), true
-		}
-		dst, raw = append(dst, raw[:i]...), raw[i:]
-		if c, ok := plain[raw[1]]; ok {
-			dst, raw = append(dst, c), raw[2:]
-			continue
-		}
-		r := codeUnit(raw)
-		if r < 0 {
-			return dst, false
-		}
-		raw = raw[6:]
-		if utf16.IsSurrogate(r) {
-			if r = utf16.DecodeRune(r, codeUnit(raw)); r != utf8.RuneError {
-				raw = raw[6:]
-			}
-		}
-		dst = utf8.AppendRune(dst, r)
-	}
-	return dst, true
-}
-
-// codeUnit is what \uXXXX at the start of b means, −1 when there is no such thing.
-func codeUnit(b []byte) rune {
-	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return -1
-	}
-	r, err := strconv.ParseUint(string(b[2:6]), 16, 16)
-	if err != nil {
-		return -1
-	}
-	return rune(r)
 }
 
 // literal steps over a string and returns it with its quotes.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"agar/model/internal/values"
+	"agar/model/internal/rawjson"
 )
 
 // What a file may ask for beyond its vocabulary, each some times as much as in any
@@ -20,7 +20,7 @@ const (
 // component decodes a component by encoding/json.
 func (r *reader) component(name string, to **component) {
 	at := r.pos
-	if n := values.Count(r.skip()); n > maxValues {
+	if n := rawjson.Values(r.skip()); n > maxValues {
 		r.fail("%s: found %d values, expected at most %d", name, n, maxValues)
 		return
 	}

@@ -16,10 +16,17 @@ type wordPiece struct {
 // newWordPiece takes the vocabulary apart by the prefix; an empty prefix makes
 // both halves the same.
 func newWordPiece(vocab *vocabulary, prefix string, unk int32, maxChars int) *wordPiece {
-	m := &wordPiece{first: newTrie(vocab.len()), rest: newTrie(vocab.len() / 4), unk: unk, maxChars: maxChars, cache: newCache()}
+	follows := func(s string) bool { return len(s) > len(prefix) && s[:len(prefix)] == prefix }
+	rest := 0
+	for s := range vocab.all() {
+		if follows(s) {
+			rest++
+		}
+	}
+	m := &wordPiece{first: newTrie(vocab.len()), rest: newTrie(rest), unk: unk, maxChars: maxChars, cache: newCache()}
 	for s, id := range vocab.all() {
 		m.first.put(s, id)
-		if len(s) > len(prefix) && s[:len(prefix)] == prefix {
+		if follows(s) {
 			m.rest.put(s[len(prefix):], id)
 		}
 	}
