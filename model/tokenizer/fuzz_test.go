@@ -120,6 +120,8 @@ func FuzzParse(f *testing.F) {
 		bounds.Watch(func() {
 			if e, err := tok.Encode(text, true); err == nil {
 				checkEncoding(t, tok, text, e)
+			} else if e.IDs != nil || err.Error() == "" {
+				t.Fatalf("%d ids beside the error %q", len(e.IDs), err)
 			}
 		})
 	})
@@ -143,6 +145,8 @@ func FuzzParseSentencePiece(f *testing.F) {
 		bounds.Watch(func() {
 			if e, err := tok.Encode(text, true); err == nil {
 				checkEncoding(t, tok, text, e)
+			} else if e.IDs != nil || err.Error() == "" {
+				t.Fatalf("%d ids beside the error %q", len(e.IDs), err)
 			}
 		})
 	})

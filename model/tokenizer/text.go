@@ -104,7 +104,7 @@ type change struct {
 // fits throws an error when normalizers make far more of the original than those of
 // any tokenizer do: n bytes or characters.
 func (t text) fits(n int) {
-	if most := 1<<16 + 64*len(t.orig); n > most {
+	if most := 1<<14 + 64*len(t.orig); n > most {
 		panic(thrown{fmt.Errorf("tokenizer: the normalizers make more than %d bytes of a text of %d", most, len(t.orig))})
 	}
 }
@@ -146,10 +146,15 @@ func (t text) replace(matches [][2]int, content string) text {
 	if len(matches) == 0 {
 		return t
 	}
-	t.fits(len(t.s) + len(matches)*len(content))
+	n := len(t.s)
+	for _, m := range matches {
+		n += len(content) - (m[1] - m[0])
+	}
+	t.fits(n)
 	old, last := t.aligned(), 0
 	var b strings.Builder
-	out := make([]span, 0, len(t.s))
+	b.Grow(n)
+	out := make([]span, 0, n)
 	for _, m := range matches {
 		b.WriteString(t.s[last:m[0]])
 		out = append(out, old[last:m[0]]...)
