@@ -15,7 +15,7 @@ func (f *filterCall) toJSON() (jinja.Value, error) {
 	if err := f.args(4, "ensure_ascii", "indent", "separators", "sort_keys"); err != nil {
 		return jinja.None(), err
 	}
-	w := jsonWriter{r: f.r, item: ", ", pair: ": "}
+	w := jsonWriter{pieces: pieces{r: f.r}, item: ", ", pair: ": "}
 	w.ascii = f.arg(0, "ensure_ascii").IsTruthy()
 	w.sorted = f.arg(3, "sort_keys").IsTruthy()
 	switch v := f.arg(1, "indent"); {
@@ -41,13 +41,12 @@ func (f *filterCall) toJSON() (jinja.Value, error) {
 	if w.err != nil {
 		return f.in, w.err
 	}
-	return f.r.value(f.r.whole(f.in, w.b)), nil
+	return f.r.value(f.r.whole(f.in, w.texts())), nil
 }
 
 // jsonWriter writes as Python's json module does.
 type jsonWriter struct {
-	r             *runtime
-	b             []text
+	pieces
 	lines         bool // items on lines of their own
 	indent        string
 	item, pair    string
@@ -55,9 +54,8 @@ type jsonWriter struct {
 	err           error
 }
 
-func (w *jsonWriter) write(s string) { w.b = append(w.b, plainText(s)) }
-
 func (w *jsonWriter) value(v jinja.Value, depth int) {
+	w.r.spend(1)
 	if depth > maxNesting {
 		w.err = errTooMuch
 		return
@@ -111,14 +109,20 @@ func (w *jsonWriter) list(brackets string, n, depth int, item func(i int)) {
 }
 
 func (w *jsonWriter) newline(depth int) {
-	if w.lines {
-		w.write("\n" + strings.Repeat(w.indent, depth))
+	if !w.lines {
+		return
+	}
+	w.write("\n")
+	for range depth {
+		w.write(w.indent)
 	}
 }
 
 func (w *jsonWriter) string(t text) {
 	inside := t.mapped(func(s string) string { return jsonEscape(s, w.ascii) })
-	w.b = append(w.b, plainText(`"`), inside, plainText(`"`))
+	w.write(`"`)
+	w.add(inside)
+	w.write(`"`)
 }
 
 // jsonEscape is a string as json.dumps writes it between the quotes.

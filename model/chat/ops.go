@@ -3,6 +3,7 @@ package chat
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ardanlabs/jinja"
@@ -135,13 +136,13 @@ func (r *runtime) repeat(v jinja.Value, n int64) (jinja.Value, error) {
 		return v, errTooMuch
 	}
 	if v.IsString() {
-		ts := make([]text, n)
-		for i := range ts {
-			ts[i] = r.text(v)
+		t := r.text(v)
+		if len(t.parts) == 0 {
+			return r.value(plainText(strings.Repeat(t.s, int(n)))), nil
 		}
-		return r.value(join(ts, text{})), nil
+		return r.value(join(slices.Repeat([]text{t}, int(n)), text{})), nil
 	}
-	var items []jinja.Value
+	items := make([]jinja.Value, 0, int(n)*v.AsList().Len())
 	for range n {
 		items = append(items, v.AsList().Items...)
 	}
@@ -251,6 +252,7 @@ func (r *runtime) compareTwo(op string, a, b jinja.Value) (bool, error) {
 
 // equal is Python's ==.
 func (r *runtime) equal(a, b jinja.Value) bool {
+	r.spend(1)
 	x, xOK := float(a)
 	y, yOK := float(b)
 	switch {
@@ -261,7 +263,7 @@ func (r *runtime) equal(a, b jinja.Value) bool {
 	case a.IsString() && b.IsString():
 		return r.text(a).s == r.text(b).s
 	case a.IsList() && b.IsList():
-		return r.kind(a) == r.kind(b) && r.kind(a) <= isTuple && r.equalItems(a.AsList().Items, b.AsList().Items) || a.AsList() == b.AsList()
+		return a.AsList() == b.AsList() || r.kind(a) == r.kind(b) && r.kind(a) <= isTuple && r.equalItems(a.AsList().Items, b.AsList().Items)
 	case a.IsDict() && b.IsDict():
 		return r.equalDicts(a.AsDict(), b.AsDict())
 	case a.IsCallable() && b.IsCallable():

@@ -15,11 +15,11 @@ func (r *runtime) str(v jinja.Value) (text, error) {
 	if v.IsString() {
 		return r.text(v), nil
 	}
-	w := reprWriter{r: r}
+	w := reprWriter{pieces: pieces{r: r}}
 	if !v.IsUndefined() {
 		w.value(v)
 	}
-	return r.whole(v, w.b), w.err
+	return r.whole(v, w.texts()), w.err
 }
 
 // whole is a text all of whose bytes have the origin of a list or dictionary v.
@@ -39,15 +39,48 @@ func (r *runtime) whole(v jinja.Value, t []text) text {
 
 // reprWriter writes values as Python's repr.
 type reprWriter struct {
-	r     *runtime
-	b     []text
+	pieces
 	err   error
 	depth int
 }
 
-func (w *reprWriter) write(s string) { w.b = append(w.b, plainText(s)) }
+// pieces gathers a text that is written bit by bit, which takes steps and may not
+// become longer than the rendering may make strings.
+type pieces struct {
+	r     *runtime
+	list  []text
+	plain strings.Builder // what has no origin since the last that has one
+	size  int
+}
+
+func (p *pieces) write(s string) {
+	p.size += len(s)
+	bounded(p.size, p.r.bytes)
+	p.plain.WriteString(s)
+}
+
+// add writes a text with origins.
+func (p *pieces) add(t text) {
+	if len(t.parts) == 0 {
+		p.write(t.s)
+		return
+	}
+	p.size += len(t.s)
+	bounded(p.size, p.r.bytes)
+	p.list = append(p.texts(), t)
+}
+
+// texts are what was written.
+func (p *pieces) texts() []text {
+	if p.plain.Len() > 0 {
+		p.list = append(p.list, plainText(p.plain.String()))
+		p.plain.Reset()
+	}
+	return p.list
+}
 
 func (w *reprWriter) value(v jinja.Value) {
+	w.r.spend(1)
 	if w.depth++; w.depth > maxNesting {
 		w.err = errTooMuch
 		return
@@ -133,7 +166,9 @@ func (w *reprWriter) string(t text) {
 		}
 		return b.String()
 	})
-	w.b = append(w.b, plainText(quote), inside, plainText(quote))
+	w.write(quote)
+	w.add(inside)
+	w.write(quote)
 }
 
 // reprFloat is repr(f).

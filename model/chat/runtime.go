@@ -11,7 +11,7 @@ import (
 // takes memory without end: operations and items of loops, bytes of strings, each
 // plus some for every byte of input, and macros inside of macros.
 const (
-	maxSteps  = 5_000_000
+	maxSteps  = 2_000_000
 	minBytes  = 64 << 20
 	perByte   = 4096
 	perStep   = 32 // bytes of allowance for one more step
@@ -71,6 +71,13 @@ func (r *runtime) charge(steps int) error {
 		return errTooMuch
 	}
 	return nil
+}
+
+// spend is charge where there is no error to give: it stops the rendering.
+func (r *runtime) spend(steps int) {
+	if err := r.charge(steps); err != nil {
+		panic(err)
+	}
 }
 
 func (r *runtime) eval(x *expr, a []jinja.Value) (jinja.Value, error) {
@@ -138,6 +145,7 @@ func (r *runtime) value(t text) jinja.Value {
 }
 
 func (r *runtime) texts(ts []text) []jinja.Value {
+	r.spend(len(ts))
 	out := make([]jinja.Value, len(ts))
 	for i, t := range ts {
 		out[i] = r.value(t)

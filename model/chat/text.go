@@ -2,6 +2,7 @@ package chat
 
 import (
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -22,7 +23,11 @@ func plainText(s string) text { return text{s: s} }
 // slice is bytes [i, j).
 func (t text) slice(i, j int) text {
 	out := text{s: t.s[i:j], markup: t.markup}
-	for _, p := range t.parts {
+	first := sort.Search(len(t.parts), func(k int) bool { return t.parts[k].end > i })
+	for _, p := range t.parts[first:] {
+		if p.start >= j {
+			break
+		}
 		if a, b := max(p.start, i), min(p.end, j); a < b {
 			out.parts = append(out.parts, part{a - i, b - i, p.origin})
 		}
@@ -30,9 +35,29 @@ func (t text) slice(i, j int) text {
 	return out
 }
 
+// maxText is how many bytes a text may have, and maxTexts how many pieces one may
+// be taken apart into.
+const (
+	maxText  = 1 << 28
+	maxTexts = maxSteps
+)
+
+// bounded stops the rendering when there is more than most of something.
+func bounded(n, most int) {
+	if n > most {
+		panic(errTooMuch)
+	}
+}
+
 // join puts texts together with sep between them.
 func join(ts []text, sep text) text {
+	size := 0
+	for _, t := range ts {
+		size += len(t.s) + len(sep.s)
+		bounded(size, maxText)
+	}
 	var b strings.Builder
+	b.Grow(size)
 	var parts []part
 	add := func(t text) {
 		for _, p := range t.parts {
@@ -103,9 +128,10 @@ func (t text) split(sep string, n int, fromRight bool) []text {
 			i = at + len(sep)
 		}
 		cuts = append(cuts, at)
+		bounded(len(cuts), maxTexts)
 	}
 	slices.Sort(cuts)
-	var out []text
+	out := make([]text, 0, len(cuts)+1)
 	from := 0
 	for _, at := range cuts {
 		out, from = append(out, t.slice(from, at)), at+len(sep)
@@ -115,24 +141,19 @@ func (t text) split(sep string, n int, fromRight bool) []text {
 
 // fields splits at white space, at most n times (n < 0: everywhere).
 func (t text) fields(n int) (out []text) {
-	rest := t.trim(isSpace, nil)
-	for rest.s != "" {
-		at := strings.IndexFunc(rest.s, isSpace)
-		if at < 0 || n >= 0 && len(out) == n {
-			return append(out, rest.rtrimLast(at < 0))
+	for i := 0; ; {
+		i += len(t.s[i:]) - len(strings.TrimLeftFunc(t.s[i:], isSpace))
+		if i == len(t.s) {
+			return out
 		}
-		out = append(out, rest.slice(0, at))
-		rest = rest.slice(at, len(rest.s)).trim(isSpace, nil)
+		at := strings.IndexFunc(t.s[i:], isSpace)
+		if at < 0 || n >= 0 && len(out) == n {
+			return append(out, t.slice(i, len(t.s)).trim(nil, isSpace))
+		}
+		out = append(out, t.slice(i, i+at))
+		bounded(len(out), maxTexts)
+		i += at
 	}
-	return out
-}
-
-// rtrimLast cuts white space off the end of the last field of a limited split.
-func (t text) rtrimLast(whole bool) text {
-	if whole {
-		return t
-	}
-	return t.trim(nil, isSpace)
 }
 
 // replace puts with in place of old, at most n times (n < 0: everywhere). What
@@ -159,10 +180,9 @@ func (t text) lend(s text, i, j int) text {
 	if len(s.parts) > 0 || s.s == "" {
 		return s
 	}
-	for _, p := range t.parts {
-		if p.start <= i && j <= p.end && i < j {
-			return text{s: s.s, parts: []part{{0, len(s.s), p.origin}}}
-		}
+	at := sort.Search(len(t.parts), func(k int) bool { return t.parts[k].end >= j })
+	if at < len(t.parts) && t.parts[at].start <= i && i < j {
+		return text{s: s.s, parts: []part{{0, len(s.s), t.parts[at].origin}}}
 	}
 	return s
 }
@@ -172,6 +192,7 @@ func (t text) interleave(with text, n int) text {
 	var out []text
 	i := 0
 	for ; i < len(t.s) && n != 0; n-- {
+		bounded(len(out), maxTexts)
 		_, w := utf8.DecodeRuneInString(t.s[i:])
 		out = append(out, with, t.slice(i, i+w))
 		i += w
@@ -208,7 +229,9 @@ func (t text) mapped(f func(string) string) text {
 
 // runes are the characters.
 func (t text) runes() []text {
-	out := make([]text, 0, len(t.s))
+	n := utf8.RuneCountInString(t.s)
+	bounded(n, maxTexts)
+	out := make([]text, 0, n)
 	for i := 0; i < len(t.s); {
 		_, w := utf8.DecodeRuneInString(t.s[i:])
 		out, i = append(out, t.slice(i, i+w)), i+w
