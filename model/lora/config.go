@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"agar/model/internal/rawjson"
 )
 
 // Config is what matters of an adapter_config.json.
@@ -36,10 +38,17 @@ type Config struct {
 	rankOrder, alphaOrder []string
 }
 
+// maxValues is how many values an adapter_config.json may have; known ones have some
+// hundred. Each may be a regular expression, which takes some thousand bytes.
+const maxValues = 1 << 13
+
 // ParseConfig reads the bytes of an adapter_config.json. Warnings name keys
 // that were ignored because they are unknown and empty. Errors name the key,
 // what was found and what is expected.
 func ParseConfig(data []byte) (c Config, warnings []string, err error) {
+	if n := rawjson.Values(data); n > maxValues {
+		return Config{}, nil, fmt.Errorf("found %d values, expected at most %d", n, maxValues)
+	}
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return Config{}, nil, fmt.Errorf("found no JSON object: %w", err)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"agar/model/internal/bounds"
 	"agar/model/lora"
 	"agar/model/safetensors"
 )
@@ -386,16 +387,44 @@ func FuzzConfig(f *testing.F) {
 	for _, s := range []string{`{"peft_type":"LORA"}`, `{"peft_type":"LORA","rank_pattern":{"(a+)+$":2}}`, `{"peft_type":"LORA","target_modules":"x","r":4,"alpha_pattern":{"":1}}`} {
 		f.Add([]byte(s))
 	}
-	if b, err := os.ReadFile("testdata/adapter/adapter_config.json"); err == nil {
+	seeds, err := filepath.Glob("../testdata/adapters/*/*/adapter_config.json")
+	if err != nil || len(seeds) < 20 {
+		f.Fatalf("%d seeds, %v", len(seeds), err)
+	}
+	for _, name := range append(seeds, "testdata/adapter/adapter_config.json") {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
 		f.Add(b)
 	}
+	for _, s := range []string{`"modules_to_save":["a","b"],"layers_to_transform":3,"layers_pattern":"h"`, `"layers_to_transform":[1,2],"layers_pattern":["h","layers"],"exclude_modules":"x|y"`, `"r":0`, `"r":"x"`, `"bias":"x"`, `"bias":""`,
+		`"bias":"all","lora_bias":true,"use_dora":true,"use_rslora":true`, `"rank_pattern":{"a":0}`, `"rank_pattern":{"(":1}`, `"rank_pattern":[1]`, `"alpha_pattern":{"a":1.5,"a":2,"b(?=c)":3}`, `"alpha_pattern":"x"`, `"target_modules":{"a":1}`,
+		`"target_modules":"("`, `"exclude_modules":["("]`, `"layers_pattern":["("]`, `"layers_to_transform":"x"`, `"modules_to_save":["("]`, `"modules_to_save":[1]`, `"layers_pattern":[1]`, `"exclude_modules":{}`, `"unknown":null,"other":[],"third":{}`, `"unknown":1`,
+		`"init_lora_weights":"pissa"`, `"megatron_config":{}`, `"target_parameters":["a"]`, `"trainable_token_indices":[1]`, `"alora_invocation_tokens":[1]`, `"eva_config":{}`, `"loftq_config":{"a":1}`, `"fan_in_fan_out":true`, `"base_model_name_or_path":"` + strings.Repeat("x", 80) + `"`, `"r":"` + strings.Repeat("x", 80) + `"`} {
+		f.Add([]byte(`{"peft_type":"LORA",` + s + `}`))
+	}
+	for _, s := range []string{`"target_modules":["down_proj"],"layers_to_transform":[0,1]`, `"target_modules":["down_proj"],"layers_to_transform":[1],"layers_pattern":["h"]`, `"target_modules":["x"]`, `"target_modules":".*down_proj"`,
+		`"rank_pattern":{"(?<=p\\.)down_proj":4}`, `"alpha_pattern":{"(?=m)((m|o|d|e|l|\\.|a|y|e|r|s|0|p|w|n|_|j)+)+x":4}`, `"modules_to_save":["(?=m)mlp"]`, `"exclude_modules":["down_proj"]`, `"exclude_modules":".*(?=d)down_proj"`, `"init_lora_weights":"loftq"`} {
+		f.Add([]byte(`{"peft_type":"LORA",` + s + `}`))
+	}
+	for _, s := range []string{`{`, `{}`, `{"peft_type":"IA3"}`, `{"peft_type":1}`} {
+		f.Add([]byte(s))
+	}
+	f.Add([]byte(`{"peft_type":"LORA","modules_to_save":[` + strings.Repeat(`"",`, 9000) + `""]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, _, err := lora.ParseConfig(b)
+		var c lora.Config
+		var err error
+		bounds.Parse(t, len(b), 1<<18+min(64<<20, 4000*uint64(len(b))), func() { c, _, err = lora.ParseConfig(b) })
 		if err != nil {
 			return
 		}
-		if r, _, _, err := c.ForModule("model.layers.0.mlp.down_proj"); err == nil && r <= 0 {
-			t.Fatalf("rank %d", r)
-		}
+		bounds.Watch(func() {
+			_, _ = c.Targets("model.layers.0.mlp.down_proj")
+			_, _ = c.Saves("model.layers.0.mlp.down_proj")
+			if r, _, _, err := c.ForModule("model.layers.0.mlp.down_proj"); err == nil && r <= 0 {
+				t.Fatalf("rank %d", r)
+			}
+		})
 	})
 }
