@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"agar/model/parity"
 )
 
 func generateOK(t testing.TB, m *Model, prompts [][]int32, o GenerateOptions) []Completion {
@@ -137,6 +139,24 @@ func TestGenerateRefuses(t *testing.T) {
 	} {
 		if _, err := m.Generate(context.Background(), x.prompts, x.o); err == nil || !strings.Contains(err.Error(), x.says) {
 			t.Errorf("%+v: %v, expected %q", x.o, err, x.says)
+		}
+	}
+}
+
+// A dump may have one greedy token more than there are positions for; those that fit
+// are compared.
+func TestParityOfGreedyTokensAtTheLastPosition(t *testing.T) {
+	m, _ := tinyPair(t)
+	prompt := batch(m, 1, m.Spec.MaxPos-3)
+	greedy := append(generateOK(t, m, prompt, GenerateOptions{MaxTokens: 3, IgnoreEOS: true})[0].IDs, 0)
+	for wrong, want := range map[int]int{-1: 0, 1: 1} {
+		c := &parity.Case{Name: "end", IDs: prompt[0], Greedy: slices.Clone(greedy)}
+		if wrong >= 0 {
+			c.Greedy[wrong] ^= 1
+		}
+		r := &parity.Report{}
+		if err := m.parityGreedy(t.Context(), c, nil, 0, r); err != nil || len(r.Tokens) != want {
+			t.Errorf("token %d changed: %+v, %v", wrong, r.Tokens, err)
 		}
 	}
 }

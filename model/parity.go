@@ -71,12 +71,21 @@ func (m *Model) parityCase(ctx context.Context, d *parity.Dump, c *parity.Case, 
 			r.IDs = append(r.IDs, c.Name)
 		}
 	}
-	if c.Greedy == nil {
+	return m.parityGreedy(ctx, c, a, lambda, r)
+}
+
+// parityGreedy compares greedy tokens, as many as there are positions for: a dump
+// may have one more, which stands behind the last.
+func (m *Model) parityGreedy(ctx context.Context, c *parity.Case, a *Adapter, lambda float32, r *parity.Report) error {
+	n := min(len(c.Greedy), m.Spec.MaxPos-len(c.IDs))
+	if n <= 0 {
 		return nil
 	}
-	out, err := m.Generate(ctx, [][]int32{c.IDs}, GenerateOptions{MaxTokens: len(c.Greedy), Adapter: a, Lambda: lambda, IgnoreEOS: true})
+	out, err := m.Generate(ctx, [][]int32{c.IDs}, GenerateOptions{MaxTokens: n, Adapter: a, Lambda: lambda, IgnoreEOS: true})
 	if err == nil {
-		r.Greedy(c, out[0].IDs)
+		fits := *c
+		fits.Greedy = c.Greedy[:n]
+		r.Greedy(&fits, out[0].IDs)
 	}
 	return err
 }
