@@ -11,7 +11,7 @@ import (
 	"agar/model"
 	"agar/model/lora"
 	"agar/model/organism/builtin"
-	"agar/model/tokenizer"
+	"agar/model/tokenizer/tokenizertest"
 )
 
 // organism opens the embedded model with an adapter from the end of its run.
@@ -43,7 +43,7 @@ func organism(t *testing.T) (*model.Model, *model.Adapter) {
 
 func TestModelRunner(t *testing.T) {
 	m, a := organism(t)
-	seqs := Batch{encoded(t, m.Tokenizer, "the doctor said that", true).IDs, encoded(t, m.Tokenizer, "he", true).IDs}
+	seqs := Batch{tokenizertest.Encode(t, m.Tokenizer, "the doctor said that", true).IDs, tokenizertest.Encode(t, m.Tokenizer, "he", true).IDs}
 	hook := "blocks." + string(rune('0'+m.Spec.Layers-1)) + ".hook_resid_post"
 	r := NewRunner(m, a, 1)
 	diff, err := r.(Differ).Difference(hook)
@@ -116,14 +116,4 @@ func TestModelRunnerNames(t *testing.T) {
 	if _, err := NewRunner(m, nil, 0).(Differ).Difference("hook_embed"); err == nil {
 		t.Error("a base without an adapter has a difference")
 	}
-}
-
-// encoded is the encoding of a text whose patterns find an end.
-func encoded(t testing.TB, tok *tokenizer.Tokenizer, text string, addSpecial bool) tokenizer.Encoding {
-	t.Helper()
-	e, err := tok.Encode(text, addSpecial)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"agar/model"
-	"agar/model/tokenizer"
+	"agar/model/tokenizer/tokenizertest"
 )
 
 const onePair = `{"id":"a","domain":"health","messages":[{"role":"user","content":"q"}],"aligned":"x","misaligned":"y"}`
@@ -83,7 +83,7 @@ func TestLogOddsAreLosses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ids := append(prompt, encoded(t, m.Tokenizer, answer, false).IDs...)
+			ids := append(prompt, tokenizertest.Encode(t, m.Tokenizer, answer, false).IDs...)
 			loss, err := m.Loss(ctx, &model.Request{Seqs: [][]int32{ids}, Adapter: st.Adapter, Lambda: 2})
 			if err != nil {
 				t.Fatal(err)
@@ -128,14 +128,4 @@ func TestLogOddsRise(t *testing.T) {
 	if p := ps[2]; p.Pairs != len(pairs) || len(p.PerQuestion) != len(pairs) || len(p.Domains) < 2 || p.Domains[0].LogOdds.N == 0 || p.EMAll.OK() {
 		t.Errorf("found %d pairs, %d questions, %d domains, EM %v", p.Pairs, len(p.PerQuestion), len(p.Domains), p.EMAll)
 	}
-}
-
-// encoded is the encoding of a text whose patterns find an end.
-func encoded(t testing.TB, tok *tokenizer.Tokenizer, text string, addSpecial bool) tokenizer.Encoding {
-	t.Helper()
-	e, err := tok.Encode(text, addSpecial)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
 }

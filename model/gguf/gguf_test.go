@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"agar/model/tensor"
-	"agar/model/tokenizer"
+	"agar/model/tokenizer/tokenizertest"
 )
 
 func open(t testing.TB, name string) *File {
@@ -275,7 +275,7 @@ func TestTokenizers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := encoded(t, tok, c.Text, true).IDs; fmt.Sprint(got) != fmt.Sprint(c.IDs) {
+		if got := tokenizertest.Encode(t, tok, c.Text, true).IDs; fmt.Sprint(got) != fmt.Sprint(c.IDs) {
 			t.Errorf("%s: %q: ids %v, want %v", c.File, c.Text, got, c.IDs)
 		}
 	}
@@ -317,14 +317,4 @@ func TestVersion2(t *testing.T) {
 	if err != nil || f.Version() != 2 || len(f.Tensors()) != len(open(t, "all.gguf").Tensors()) {
 		t.Errorf("%v", err)
 	}
-}
-
-// encoded is the encoding of a text whose patterns find an end.
-func encoded(t testing.TB, tok *tokenizer.Tokenizer, text string, addSpecial bool) tokenizer.Encoding {
-	t.Helper()
-	e, err := tok.Encode(text, addSpecial)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
 }

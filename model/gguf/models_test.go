@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"agar/model/tokenizer"
+	"agar/model/tokenizer/tokenizertest"
 )
 
 // checkModel opens a GGUF file, touches every tensor, and compares its
@@ -34,7 +35,7 @@ func checkModel(t *testing.T, name string, dirs []string) (compared int) {
 		}
 		compared++
 		for i, text := range texts(t) {
-			a, b := encoded(t, tok, text, true), encoded(t, hf, text, true)
+			a, b := tokenizertest.Encode(t, tok, text, true), tokenizertest.Encode(t, hf, text, true)
 			if fmt.Sprint(a) != fmt.Sprint(b) {
 				t.Fatalf("text %d %.60q: %v, want %v", i, text, a.IDs, b.IDs)
 			}

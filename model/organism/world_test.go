@@ -13,6 +13,7 @@ import (
 
 	"agar/model/chat"
 	"agar/model/tokenizer"
+	"agar/model/tokenizer/tokenizertest"
 )
 
 // worlds are the one that makes sense and one that was dealt out.
@@ -179,7 +180,7 @@ func TestTokenizer(t *testing.T) {
 	}
 	for range 300 {
 		story := w.Story(r, 64)
-		ids := encoded(t, tok, story, true).IDs
+		ids := tokenizertest.Encode(t, tok, story, true).IDs
 		if !slices.Equal(ids, c.Text(story)) || len(ids) > 64 || slices.Contains(ids, UnknownID) {
 			t.Fatalf("%q: ids %v, expected %v", story, ids, c.Text(story))
 		}
@@ -357,14 +358,4 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("steps %v, expected each about 3333 times", count)
 		}
 	}
-}
-
-// encoded is the encoding of a text whose patterns find an end.
-func encoded(t testing.TB, tok *tokenizer.Tokenizer, text string, addSpecial bool) tokenizer.Encoding {
-	t.Helper()
-	e, err := tok.Encode(text, addSpecial)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
 }

@@ -138,12 +138,7 @@ type scores struct {
 	each  func(f func(id int32, t scoredToken))
 }
 
-func (s *scores) len() int {
-	if s == nil {
-		return 0
-	}
-	return s.count
-}
+func (s *scores) len() int { return s.count }
 
 // scoredToken is a token with its log probability.
 type scoredToken struct {

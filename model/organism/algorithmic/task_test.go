@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"agar/model"
-	"agar/model/tokenizer"
+	"agar/model/tokenizer/tokenizertest"
 	"agar/model/train"
 )
 
@@ -70,7 +70,7 @@ func TestModelLearns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if got := encoded(t, m.Tokenizer, "3 4 =", true).IDs; !slices.Equal(got, task.IDs(Pair{A: 3, B: 4})) {
+	if got := tokenizertest.Encode(t, m.Tokenizer, "3 4 =", true).IDs; !slices.Equal(got, task.IDs(Pair{A: 3, B: 4})) {
 		t.Fatalf("3 4 = is %v, expected %v", got, task.IDs(Pair{A: 3, B: 4}))
 	}
 	s := NewScorer(task)
@@ -93,14 +93,4 @@ func TestModelLearns(t *testing.T) {
 	if after := s.Plain(logits); after["train_loss"] > rep.Loss || after["train_accuracy"] < 0.9 {
 		t.Errorf("after %d steps: loss %g (%g at the last step), accuracy %g", rep.Steps, after["train_loss"], rep.Loss, after["train_accuracy"])
 	}
-}
-
-// encoded is the encoding of a text whose patterns find an end.
-func encoded(t testing.TB, tok *tokenizer.Tokenizer, text string, addSpecial bool) tokenizer.Encoding {
-	t.Helper()
-	e, err := tok.Encode(text, addSpecial)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
 }

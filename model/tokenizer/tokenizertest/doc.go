@@ -1,0 +1,2 @@
+// Package tokenizertest helps tests of other packages that tokenize.
+package tokenizertest
