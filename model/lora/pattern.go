@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
@@ -61,8 +62,13 @@ type expression struct {
 }
 
 // compiled keeps expressions: every module of every checkpoint asks for the same
-// few.
-var compiled sync.Map // string → *expression
+// few. When there are more than maxCompiled it begins anew.
+var (
+	compiled sync.Map // string → *expression
+	kept     atomic.Int32
+)
+
+const maxCompiled = 1 << 14
 
 // compile compiles an expression in Python's dialect: with Go's own engine, or
 // with regexp2 what that does not know (look-around and all).
@@ -78,6 +84,10 @@ func compile(exp string) (*expression, error) {
 			return nil, err
 		}
 		e.rich.MatchTimeout = time.Second
+	}
+	if kept.Add(1) > maxCompiled {
+		compiled.Clear()
+		kept.Store(1)
 	}
 	compiled.Store(exp, e)
 	return e, nil
