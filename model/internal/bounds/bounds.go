@@ -5,6 +5,7 @@ package bounds
 import (
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -47,16 +48,29 @@ func Allocated(f func()) uint64 {
 // Watch panics when f takes more than 30 seconds of processor time, so that a fuzzer
 // notices.
 func Watch(f func()) {
-	const tick = time.Second
+	watch(f, time.Second, limit, func(used time.Duration) {
+		panic(fmt.Sprintf("bounds: still running after %v of processor time", used))
+	})
+}
+
+// watch looks every tick whether f, which has not ended, has used more than most.
+func watch(f func(), tick, most time.Duration, stuck func(used time.Duration)) {
 	start := cpuTime()
+	var ended atomic.Bool
 	var timer *time.Timer
 	timer = time.AfterFunc(time.Hour, func() {
-		if used := cpuTime() - start; used > limit {
-			panic(fmt.Sprintf("bounds: still running after %v of processor time", used))
+		switch used := cpuTime() - start; {
+		case ended.Load():
+			return
+		case used > most:
+			stuck(used)
 		}
-		timer.Reset(tick)
+		timer.Reset(tick) // may come after Stop, hence ended
 	})
 	timer.Reset(tick)
-	defer timer.Stop()
+	defer func() {
+		ended.Store(true)
+		timer.Stop()
+	}()
 	f()
 }

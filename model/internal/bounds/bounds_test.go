@@ -2,7 +2,9 @@ package bounds
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // recorder is a test that is allowed to fail.
@@ -39,5 +41,29 @@ func TestCPUTime(t *testing.T) {
 	}
 	if cpuTime() < start || x == 0 {
 		t.Errorf("from %v to %v", start, cpuTime())
+	}
+}
+
+// burn uses d of the processor.
+func burn(d time.Duration) {
+	for start := cpuTime(); cpuTime()-start < d; {
+	}
+}
+
+// TestWatch: what takes too long is noticed; what ended just when it was looked at
+// is left alone, however long the process goes on.
+func TestWatch(t *testing.T) {
+	var n atomic.Int32
+	stuck := func(time.Duration) { n.Add(1) }
+	const tick, most = time.Millisecond, 10 * time.Millisecond
+	if watch(func() { burn(5 * most) }, tick, most, stuck); n.Load() == 0 {
+		t.Error("not noticed")
+	}
+	n.Store(0)
+	for range 200 {
+		watch(func() { time.Sleep(tick) }, tick, most, stuck)
+	}
+	if burn(5 * most); n.Load() != 0 {
+		t.Errorf("noticed %d times after the end", n.Load())
 	}
 }
