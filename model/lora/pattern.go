@@ -76,6 +76,9 @@ func compile(exp string) (*expression, error) {
 	if e, ok := compiled.Load(exp); ok {
 		return e.(*expression), nil
 	}
+	if err := pythons(exp); err != nil {
+		return nil, err
+	}
 	e := &expression{}
 	var err error
 	if e.plain, err = regexp.Compile(exp); err != nil {
@@ -91,6 +94,21 @@ func compile(exp string) (*expression, error) {
 	}
 	compiled.Store(exp, e)
 	return e, nil
+}
+
+// pythons refuses escapes that Python does not know and the engines here do:
+// classes of Unicode, some of which regexp2 cannot match with, and control
+// characters.
+func pythons(exp string) error {
+	for i := 0; i+1 < len(exp); i++ {
+		if exp[i] != '\\' {
+			continue
+		}
+		if i++; strings.IndexByte("pPc", exp[i]) >= 0 {
+			return fmt.Errorf("bad escape \\%c, which Python does not know", exp[i])
+		}
+	}
+	return nil
 }
 
 // find tells whether the expression finds a match in name, and what its group idx

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -12,7 +13,33 @@ import (
 // older Unicode and whose case folding knows neither ſ nor the Kelvin sign. ^
 // and $ match at lines.
 func compile(expr string) (*regexp2.Regexp, error) {
-	return regexp2.Compile(fromOniguruma(expr), regexp2.Multiline)
+	translated := fromOniguruma(expr)
+	if p := valueless(translated); p != "" {
+		return nil, fmt.Errorf("found %s, which is no class of characters", p)
+	}
+	return regexp2.Compile(translated, regexp2.Multiline)
+}
+
+// wantValue are properties that are a class only with a value, like WB=Extend.
+// regexp2 compiles them without one and follows a nil pointer when it matches.
+var wantValue = map[string]bool{
+	"gcb": true, "graphemeclusterbreak": true, "incb": true, "indicconjunctbreak": true,
+	"sb": true, "sentencebreak": true, "wb": true, "wordbreak": true,
+}
+
+var (
+	property  = regexp.MustCompile(`\\[pP]\{([^}]*)\}`)
+	looseName = strings.NewReplacer("_", "", "-", "", " ", "")
+)
+
+// valueless is the first property in expr that lacks a value, or "".
+func valueless(expr string) string {
+	for _, m := range property.FindAllStringSubmatch(expr, -1) {
+		if wantValue[strings.ToLower(looseName.Replace(m[1]))] {
+			return m[0]
+		}
+	}
+	return ""
 }
 
 // fromOniguruma spells out what regexp2 does not know: characters that are new in
