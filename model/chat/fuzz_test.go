@@ -23,6 +23,8 @@ func FuzzRender(f *testing.F) {
 		f.Add(strings.Repeat(s, maxParts/len(s)*4), "d")
 	}
 	f.Add("{% if x %}"+branches(890)+"{% endif %}", "c")
+	f.Add("{% if x %}"+branches(910)+"{% endif %}", "c")
+	f.Add(strings.Repeat("{{a}}", maxParts+1), "d")
 	f.Add("{# c -#}\n{{- 'a\\u00e9\\'' ~ {'a': {}} }}", "")
 	for _, g := range goldens(f) {
 		f.Add(g.Template, "What's 2 + 2?")
