@@ -10,6 +10,13 @@ import (
 // maxDepth is how deep dictionaries may stand in each other.
 const maxDepth = 32
 
+// Upper estimates of what is allocated for a name beside its bytes, and for a list
+// that may come again beside its values. Most of it is maps that grow.
+const (
+	nameCost = 320
+	listCost = 256
+)
+
 // flattener collects tensors and values under joined keys.
 type flattener struct {
 	f    *File
@@ -73,7 +80,7 @@ func describe(v any) string {
 
 // fits counts the bytes of a name and refuses it when it is taken.
 func (x *flattener) fits(name string) error {
-	if x.left -= int64(len(name)) + itemCost; x.left < 0 {
+	if x.left -= int64(len(name)) + nameCost; x.left < 0 {
 		return fmt.Errorf("%.100q…: the joined keys take more than 8 times the file", name)
 	}
 	_, isTensor := x.f.tensors[name]
@@ -174,7 +181,10 @@ func (x *flattener) list(name string, container any, items []any, depth int) err
 			return x.items(name, container, items, depth)
 		}
 	}
-	x.done[container] = out
+	if len(out) > 0 {
+		x.left -= listCost + 16*int64(len(out))
+		x.done[container] = out
+	}
 	return x.keep(name, out)
 }
 

@@ -3,6 +3,7 @@ package torchfile
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"agar/model/internal/bounds"
@@ -64,6 +65,32 @@ func FuzzUnpickle(f *testing.F) {
 			checkFile(t, x, len(b))
 		}
 	})
+}
+
+// TestDensePickles: what is filed takes no more than the bound when a pickle is full
+// of the shortest of values, whatever the size.
+func TestDensePickles(t *testing.T) {
+	for name, c := range map[string][2]string{
+		"scalars": {"", "N"}, "tuples": {"", ")"}, "tuples of one": {"", "N\x85"}, "lists": {"", "]"}, "lists of one": {"", "]Na"},
+		"one list again": {"]Naq\x00", "h\x00"}, "one tuple again": {")q\x00", "h\x00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for n := 64; n < 1<<17; n += n/8 + 1 {
+				b := []byte("](" + c[0] + strings.Repeat(c[1], n) + "]]ae.")
+				root, _, err := unpickle(b, budgetOf(b), newStorages(nil))
+				if err != nil && n > 1000 {
+					break
+				}
+				bounds.Parse(t, len(b), constant, func() {
+					x := &File{path: name, tensors: map[string]Tensor{}, values: map[string]any{}}
+					err = x.flatten(root, budgetOf(b))
+				})
+				if err != nil && n < 1000 {
+					t.Fatalf("%d: %v", n, err)
+				}
+			}
+		})
+	}
 }
 
 // checkFile reads every tensor.
