@@ -30,7 +30,7 @@ func TestParseErrors(t *testing.T) {
 		{"normalizer", `{"type":"Replace","content":"x"}`, `normalizer.pattern`},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"("},"content":"x"}`, `normalizer.pattern`},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"a|[^\\P{Word_-BreaK}b]"},"content":"x"}`, `\P{Word_-Brea`},
-		{"pre_tokenizer", `{"type":"Split","pattern":{"Regex":"[\\p{P}\\p{Sb}]+"},"behavior":"Isolated"}`, `\p{Sb}, which is no class`},
+		{"pre_tokenizer", `{"type":"Split","pattern":{"Regex":"[\\p{P}\\p{Sb}]+"},"behavior":"Isolated"}`, `\p{Sb}, a property that needs a value`},
 		{"pre_tokenizer", `{"type":"Sequence","pretokenizers":[{"type":"Sequence","pretokenizers":[{"type":"Foo"}]}]}`, `pre_tokenizer.pretokenizers[0].pretokenizers[0]: type "Foo" is not implemented; known are BertPreTokenizer, `},
 		{"pre_tokenizer", `{"type":"FixedLength","length":0}`, `pre_tokenizer.length`},
 		{"pre_tokenizer", `{"type":"CharDelimiterSplit","delimiter":"ab"}`, `pre_tokenizer.delimiter`},

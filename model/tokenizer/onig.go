@@ -15,7 +15,7 @@ import (
 func compile(expr string) (*regexp2.Regexp, error) {
 	translated := fromOniguruma(expr)
 	if p := valueless(translated); p != "" {
-		return nil, fmt.Errorf("found %s, which is no class of characters", p)
+		return nil, fmt.Errorf("found %s, a property that needs a value to be a class", p)
 	}
 	return regexp2.Compile(translated, regexp2.Multiline)
 }
