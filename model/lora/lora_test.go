@@ -129,6 +129,7 @@ func TestConfigRefusals(t *testing.T) {
 		`"target_modules":"(?=q)[\\p{Sb}]"`:              `bad escape \p,`,
 		`"target_modules":"\\PL"`:                        `bad escape \P,`,
 		`"layers_pattern":["\\\\\\c\\p{wb}"]`:            `bad escape \c,`,
+		`"rank_pattern":{"\\Qq_proj\\E":2}`:              `bad escape \Q,`,
 		`"modules_to_save":"lm_head"`:                    "modules_to_save",
 		`"modules_to_save":["("]`:                        "modules_to_save",
 		`"layers_pattern":["("],"layers_to_transform":1`: "layers_pattern",

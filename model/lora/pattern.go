@@ -96,15 +96,19 @@ func compile(exp string) (*expression, error) {
 	return e, nil
 }
 
-// pythons refuses escapes that Python does not know and the engines here do:
-// classes of Unicode, some of which regexp2 cannot match with, and control
-// characters.
+// pythonEscapes are the letters that Python's re knows behind a backslash, and z,
+// with which agar itself ends expressions.
+const pythonEscapes = "ABDNSUWZabdfnrstuvwxz"
+
+// pythons refuses the escapes that Python refuses. The engines here know some of
+// them, like classes of Unicode, not all of which regexp2 can match with.
 func pythons(exp string) error {
 	for i := 0; i+1 < len(exp); i++ {
 		if exp[i] != '\\' {
 			continue
 		}
-		if i++; strings.IndexByte("pPc", exp[i]) >= 0 {
+		i++
+		if letter := exp[i] | 0x20; 'a' <= letter && letter <= 'z' && strings.IndexByte(pythonEscapes, exp[i]) < 0 {
 			return fmt.Errorf("bad escape \\%c, which Python does not know", exp[i])
 		}
 	}
